@@ -1,0 +1,71 @@
+"""Every number the statistics rest on, named, with the reason for its value.
+
+"Calibrated" means: chosen on simulated noise profiles (process runs that differ by .3 to 3 %,
+skewed, with spikes, in two modes, drifting) as the value that holds the nominal error rate
+there. Changing one of these changes published verdicts, so a release records them.
+"""
+
+from typing import Final
+
+# Level of every test, and one less the coverage of every interval: the convention of the field.
+ALPHA: Final = 0.05
+
+# Power at which the smallest detectable effect is quoted: the convention since Cohen (1988).
+POWER: Final = 0.80
+
+# |ratio - 1| under which a change is not called, however certain: nobody acts on less than 1 %,
+# and code layout alone moves a timing by about as much (Mytkowicz et al. 2009).
+LEAST_EFFECT: Final = 0.01
+
+# |ratio - 1| within which two versions count as equivalent (Schuirmann 1987): the least margin
+# that five process runs of typical noise can confirm for most cells.
+EQUIVALENCE_MARGIN: Final = 0.03
+
+# Process runs an arm needs before a verdict is given: with two, the variance of an arm has one
+# degree of freedom and its t test hardly ever rejects.
+LEAST_PROCESS_RUNS: Final = 3
+
+# Process runs an interval needs: one has no spread of its own.
+LEAST_INTERVAL_RUNS: Final = 2
+
+# Timed iterations below which the median of a process run is itself noisy (its sd rises from
+# 2.0 to 2.3 % between 20 and 5 iterations). Fewer are kept and flagged, never dropped.
+LEAST_ITERATIONS: Final = 10
+
+# Cells a family needs before one cell borrows anything from the others: with 3 to 5 cells even
+# a capped prior is liberal in the tail that Benjamini-Hochberg uses.
+LEAST_FAMILY_CELLS: Final = 10
+
+# Cap on the prior's degrees of freedom. Cells do differ in their noise; an uncapped prior gives
+# 13 to 25 % false positives where one arm is noisier and has fewer process runs. Calibrated.
+PRIOR_DF_CAP: Final = 10.0
+
+# Part of the prior's degrees of freedom that each arm of a comparison gets. The prior is one
+# body of evidence; given to both arms in full it would be counted twice. Calibrated.
+PRIOR_SHARE_OF_ARM: Final = 0.5
+
+# Variances are floored at this share of the family's median before their logarithm is taken, so
+# that one nearly constant cell does not set the spread of all. As `limma` does (Smyth 2004).
+VARIANCE_FLOOR: Final = 1e-5
+
+# Half-width of the winsorising band in MADs: 4 robust sd leave normal data alone (one in 16,000).
+WINSOR_WIDTH_MADS: Final = 4.0
+
+# Process runs a row needs to be winsorised: the MAD of three is liberal in the tail. Calibrated.
+WINSOR_LEAST_RUNS: Final = 4
+
+# 1 / Phi^-1(3/4): makes the MAD estimate the sd of normal data.
+MAD_TO_SD: Final = 1.482602218505602
+
+# sd of log seconds below which process runs count as showing no spread at all. One part per
+# million is less than the oscillator behind a clock wanders from minute to minute: a smaller
+# spread is quantised, copied or cached, and says nothing about how the cell would vary.
+LEAST_PROCESS_SD: Final = 1e-6
+
+# sd between sittings of one version on one machine while nothing better is known. A guess that
+# replicate sittings replace; too small makes every comparison across sittings liberal.
+DEFAULT_SITTING_SD: Final = 0.005
+
+# Upper limits of the median process sd for machine grades A, B and C; above the last is D.
+# A judgement: at A a 2 % change shows with five process runs, at D not even 5 % does with ten.
+GRADE_LIMITS: Final = (0.01, 0.03, 0.10)

@@ -1,0 +1,26 @@
+"""Student's t by `scipy.special`, whose import costs a third of that of `scipy.stats`."""
+
+from typing import Final
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from .moments import FloatArray
+
+# A p value too small for a float is reported as the smallest one, never as the certainty of 0.
+_LEAST_P: Final = float(np.finfo(np.float64).tiny)
+
+
+def two_sided_p(t: FloatArray, df: FloatArray) -> FloatArray:
+    """Return P(|T| >= |t|) for T of Student's t with df degrees of freedom, never 0."""
+    return np.maximum(2 * stdtr(df, -np.abs(t)), _LEAST_P)
+
+
+def upper_tail(t: FloatArray, df: FloatArray) -> FloatArray:
+    """Return P(T >= t) for T of Student's t with df degrees of freedom, never 0."""
+    return np.maximum(stdtr(df, -t), _LEAST_P)
+
+
+def quantile(level: float, df: FloatArray) -> FloatArray:
+    """Return the t with P(T <= t) = level for each df; NaN where df is not positive."""
+    return np.asarray(stdtrit(df, level), dtype=np.float64)

@@ -1,0 +1,50 @@
+"""What hfbench says about a comparison, and the one order in which it is decided."""
+
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from .constants import ALPHA, LEAST_EFFECT
+from .moments import BoolArray, FloatArray
+
+
+class Verdict(StrEnum):
+    """The five verdicts; `ratio` is candidate over baseline, above 1 slower."""
+
+    FASTER = "faster"
+    SLOWER = "slower"
+    EQUIVALENT = "equivalent"
+    INCONCLUSIVE = "inconclusive"
+    INSUFFICIENT = "insufficient"
+
+
+def is_called(theta: FloatArray, q: FloatArray) -> BoolArray:
+    """Return which cells changed: q <= ALPHA and |exp(theta) - 1| >= LEAST_EFFECT."""
+    return (q <= ALPHA) & (np.abs(np.expm1(theta)) >= LEAST_EFFECT)
+
+
+def decide(
+    theta: FloatArray, q: FloatArray, p_equivalent: FloatArray, sufficient: BoolArray
+) -> npt.NDArray[np.str_]:
+    """Return the verdict of each cell, the first that applies of these.
+
+    `insufficient` where not `sufficient`; `slower` or `faster` where called; `equivalent` where
+    p_equivalent <= ALPHA, one cell at a time; else `inconclusive`. NaN applies to nothing.
+
+    Args:
+        theta: Log ratio of candidate to baseline, shape (cells,).
+        q: False discovery rate at which the cell would be called; NaN where not tested.
+        p_equivalent: Level of the equivalence test; NaN where not tested.
+        sufficient: Whether the cell has process runs enough for a verdict.
+    """
+    called = is_called(theta, q)
+    rules = [
+        (~sufficient, Verdict.INSUFFICIENT),
+        (called & (theta > 0), Verdict.SLOWER),
+        (called, Verdict.FASTER),
+        (p_equivalent <= ALPHA, Verdict.EQUIVALENT),
+    ]
+    conditions = [condition for condition, _ in rules]
+    names = [np.array(verdict.value) for _, verdict in rules]
+    return np.select(conditions, names, default=Verdict.INCONCLUSIVE.value)

@@ -1,0 +1,158 @@
+"""The tables of a release, as JSON: what the aggregator publishes and the website reads.
+
+A release is the folder `releases/<version>/` with `manifest.json` and one file per table. All
+files are canonical JSON, so that the same inputs give the same bytes; published floats are
+rounded to six significant digits, because `log` differs in the last bits between processors.
+Durations in tables are milliseconds, ratios are candidate over baseline (above 1 is slower).
+"""
+
+from typing import Final, TypedDict
+
+from hfbench_schema.submission import EnvironmentFacts, Machine
+
+RELEASE_SCHEMA: Final = "urn:hfbench:schema:release:1"
+
+
+class InputRow(TypedDict):
+    """One accepted submission that the release is computed from."""
+
+    sha256: str
+    received_at: str
+
+
+class SuiteRow(TypedDict):
+    """One suite version that occurs in the release."""
+
+    name: str
+    version: int
+    sha256: str
+
+
+class Manifest(TypedDict):
+    """What a release was made from, and how: enough to rebuild it byte for byte.
+
+    `as_of` is the moment of the newest ledger entry, not of the building. `tables` holds the
+    sha256 of every other file of the release, by file name.
+    """
+
+    schema: str
+    version: str
+    previous: str | None
+    as_of: str
+    ledger_head: str
+    inputs: list[InputRow]
+    rules_version: int
+    method_version: str
+    constants: dict[str, float]
+    libraries: dict[str, str]
+    suites: list[SuiteRow]
+    tables: dict[str, str]
+
+
+class MachineRow(TypedDict):
+    """One machine key in `machines.json`."""
+
+    machine_key: str
+    title: str
+    facts: Machine
+    submissions: list[str]
+
+
+class SubmissionRow(TypedDict):
+    """One submission in `submissions.json`.
+
+    `statuses` counts process runs by status; `environments` are the labels for people.
+    """
+
+    sha256: str
+    received_at: str
+    submitter: str
+    machine_key: str
+    suite: str
+    client: str
+    started_at: str
+    finished_at: str
+    environments: list[EnvironmentFacts]
+    process_runs: int
+    statuses: dict[str, int]
+
+
+class ProcessRunRow(TypedDict):
+    """One process run as a dot: `median_ms` over its timed iterations, null if not measured."""
+
+    submission: str
+    block: int
+    order: int
+    status: str
+    reason: str | None
+    iterations: int
+    warmup_iterations: int
+    median_ms: float | None
+
+
+class CellRow(TypedDict):
+    """One cell in one environment on one machine, in `cells.json`.
+
+    `centre_ms` is the geometric mean of the process runs' medians, `low_ms` and `high_ms` its
+    95 % interval within these sittings; null where there is nothing to compute them from.
+    """
+
+    machine_key: str
+    environment: str
+    cell: str
+    measured: int
+    sittings: int
+    centre_ms: float | None
+    low_ms: float | None
+    high_ms: float | None
+    flags: list[str]
+    process_runs: list[ProcessRunRow]
+
+
+class ComparedCell(TypedDict):
+    """One verdict. `low` and `high` bound `ratio` at 95 %; `selected_low` and `selected_high`
+
+    allow for having been selected as a finding (null unless the verdict is faster or slower).
+    `detectable` is the smallest ratio above 1 that this data would have shown with 80 % power.
+    `process_runs` is [baseline, candidate]. `wording` says the verdict in a sentence.
+    """
+
+    cell: str
+    verdict: str
+    wording: str
+    ratio: float | None
+    low: float | None
+    high: float | None
+    selected_low: float | None
+    selected_high: float | None
+    p: float | None
+    q: float | None
+    p_equivalent: float | None
+    detectable: float | None
+    process_runs: list[int]
+    baseline_ms: float | None
+    candidate_ms: float | None
+    flags: list[str]
+
+
+class Comparison(TypedDict):
+    """One family: every cell of one suite on one machine, baseline against candidate.
+
+    `baseline` and `candidate` are environment titles, the keys of `CellRow.environment`.
+    `design` is `interleaved`, `estimated` or `default`: where the sitting term comes from;
+    `provisional` says what weakens all verdicts of the family, or is null. `same_versions` marks
+    an A/A comparison. `tested` is the number of cells in the Benjamini-Hochberg family.
+    """
+
+    machine_key: str
+    suite: str
+    baseline: str
+    candidate: str
+    same_versions: bool
+    design: str
+    sitting_sd: float
+    sittings: list[int]
+    provisional: str | None
+    tested: int
+    warnings: list[str]
+    cells: list[ComparedCell]

@@ -1,0 +1,56 @@
+"""A cell: one thing to measure, and the id that names it."""
+
+import re
+from dataclasses import dataclass
+
+_ID = re.compile(
+    r"(?P<suite>[a-z0-9-]+)/(?P<model>[a-z0-9.-]+)"
+    r"/(?P<framework>torch|tensorflow)-(?P<mode>eager|torchscript|compile|graph|xla)"
+    r"/(?P<device>[a-z]+)/(?P<precision>[a-z0-9-]+)"
+    r"/b(?P<batch_size>[1-9][0-9]{0,5})-s(?P<sequence_length>[1-9][0-9]{0,6})",
+)
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """Model architecture x framework x mode x device x precision x batch size x sequence length."""
+
+    suite: str
+    model: str
+    framework: str
+    mode: str
+    device: str
+    precision: str
+    batch_size: int
+    sequence_length: int
+
+    @property
+    def id(self) -> str:
+        """The cell as text, as in `smoke/bert-base/torch-eager/cpu/fp32/b1-s64`."""
+        return (
+            f"{self.suite}/{self.model}/{self.framework}-{self.mode}/{self.device}"
+            f"/{self.precision}/b{self.batch_size}-s{self.sequence_length}"
+        )
+
+
+def parse_cell(cell_id: str) -> Cell:
+    """Read a cell id.
+
+    Raises:
+        ValueError: `cell_id` has not the form suite/model/framework-mode/device/precision/bB-sS.
+    """
+    found = _ID.fullmatch(cell_id)
+    if found is None:
+        raise ValueError(
+            f"{cell_id!r} is no cell id; one looks like smoke/bert-base/torch-eager/cpu/fp32/b1-s64"
+        )
+    return Cell(
+        suite=found["suite"],
+        model=found["model"],
+        framework=found["framework"],
+        mode=found["mode"],
+        device=found["device"],
+        precision=found["precision"],
+        batch_size=int(found["batch_size"]),
+        sequence_length=int(found["sequence_length"]),
+    )

@@ -1,0 +1,35 @@
+"""The layout of a store: where each thing lies, relative to its root."""
+
+from datetime import datetime
+from pathlib import PurePosixPath
+
+PROPOSALS = PurePosixPath("proposals")
+REFUSED = PurePosixPath("refused")
+SUBMISSIONS = PurePosixPath("submissions")
+LEDGER = PurePosixPath("ledger")
+RELEASES = PurePosixPath("releases")
+
+
+def month(moment: datetime) -> str:
+    """Return `YYYY-MM`, the folder in which a store files what it received then."""
+    return f"{moment:%Y-%m}"
+
+
+def proposal_path(sha256: str) -> PurePosixPath:
+    """Return where a document waits for intake."""
+    return PROPOSALS / f"{sha256}.json"
+
+
+def submission_path(received_at: datetime, sha256: str) -> PurePosixPath:
+    """Return where an accepted document lies for ever."""
+    return SUBMISSIONS / month(received_at) / sha256[:2] / f"{sha256}.json"
+
+
+def ledger_path(moment: datetime) -> PurePosixPath:
+    """Return the ledger file of that month."""
+    return LEDGER / f"{month(moment)}.jsonl"
+
+
+def release_path(version: str) -> PurePosixPath:
+    """Return the folder of a release."""
+    return RELEASES / version
