@@ -1,1 +1,1 @@
-"""."""
+"""The maintainer's side: store, intake, ledger, reduction, statistics, releases."""

@@ -1,1 +1,42 @@
-"""."""
+"""Statistics of process runs: how long a cell takes, and whether a version changed it.
+
+Input is always x = log(median of the timed iterations in seconds), one number for each process
+run, in arrays (cells, process runs) padded with NaN. The process run is the unit: iterations of
+one run share its memory layout, clocks and caches, and treated as independent they make more
+than half of all A/A comparisons "significant". All functions work on a whole family of cells at
+once, because a family is what variances are learnt from and what the false discovery rate is
+held over.
+
+- `centre`: typical time and interval of each cell of one environment on one machine.
+- `compare_versions`: effect, interval, q value and verdict of each cell for two environments.
+- `sitting_sd`: the error to add where the two were not interleaved.
+- `variance_prior`, `winsorise`, `moments`: the steps these share.
+- `constants`: every number behind them.
+"""
+
+from .centre import Centre, MachineGrade, centre, machine_grade
+from .moments import Moments, Winsorised, moments, winsorise
+from .sitting import SittingSd, SittingSource, sitting_sd
+from .variance_prior import VariancePrior, inverse_trigamma, variance_prior
+from .verdict import Verdict
+from .versions import VersionComparison, compare_versions
+
+__all__ = [
+    "Centre",
+    "MachineGrade",
+    "Moments",
+    "SittingSd",
+    "SittingSource",
+    "VariancePrior",
+    "Verdict",
+    "VersionComparison",
+    "Winsorised",
+    "centre",
+    "compare_versions",
+    "inverse_trigamma",
+    "machine_grade",
+    "moments",
+    "sitting_sd",
+    "variance_prior",
+    "winsorise",
+]

@@ -64,7 +64,7 @@ def as_runs(x: npt.ArrayLike) -> FloatArray:
     return runs
 
 
-def ratio(numerator: FloatArray, denominator: FloatArray | IntArray) -> FloatArray:
+def ratio(numerator: FloatArray | IntArray, denominator: FloatArray | IntArray) -> FloatArray:
     """Return numerator / denominator where the denominator is positive, NaN elsewhere."""
     out = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
     np.divide(numerator, denominator, out=out, where=denominator > 0)
@@ -85,8 +85,8 @@ def moments(x: npt.ArrayLike) -> Moments:
     """
     runs = as_runs(x)
     held = ~np.isnan(runs)
-    count = held.sum(axis=1, dtype=np.int64)
-    mean = ratio(np.where(held, runs, 0.0).sum(axis=1), count)
+    count = _row_counts(runs)
+    mean = ratio(np.einsum("ij->i", np.where(held, runs, 0.0)), count)
     deviation = np.where(held, runs - mean[:, None], 0.0)
     squares = np.einsum("ij,ij->i", deviation, deviation)
     spread = squares > (count - 1) * LEAST_PROCESS_SD**2
@@ -112,29 +112,36 @@ def winsorise(x: npt.ArrayLike) -> Winsorised:
     """
     runs = as_runs(x).copy()
     clips = np.zeros(len(runs), dtype=np.int64)
-    rows = np.flatnonzero((~np.isnan(runs)).sum(axis=1) >= WINSOR_LEAST_RUNS)
+    count = _row_counts(runs)
+    rows = np.flatnonzero(count >= WINSOR_LEAST_RUNS)
     if rows.size:
         block = runs[rows]
-        middle, half_width = _band(block)
+        middle, half_width = _band(block, count[rows])
         runs[rows] = np.clip(block, middle - half_width, middle + half_width)
-        clips[rows] = (np.abs(block - middle) > half_width).sum(axis=1)
+        clips[rows] = np.count_nonzero(np.abs(block - middle) > half_width, axis=1)
     return Winsorised(runs, clips)
 
 
-def _band(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _row_counts(x: FloatArray) -> IntArray:
+    """Return the process runs of each row."""
+    # `einsum` is several times as fast as `sum` over rows of a handful.
+    count: IntArray = np.einsum("ij->i", (~np.isnan(x)).astype(np.int64))
+    return count
+
+
+def _band(x: FloatArray, count: IntArray) -> tuple[FloatArray, FloatArray]:
     """Return middle and half-width of the winsorising band of each row, as columns."""
-    count = (~np.isnan(x)).sum(axis=1)
-    middle = _row_median(x)[:, None]
-    mad = MAD_TO_SD * np.sqrt(count / (count - 1)) * _row_median(np.abs(x - middle))
+    middle = _row_median(x, count)[:, None]
+    mad = MAD_TO_SD * np.sqrt(count / (count - 1)) * _row_median(np.abs(x - middle), count)
     half_width = WINSOR_WIDTH_MADS * np.maximum(mad, np.median(mad))
     # Most runs of the row, and of most rows, are equal: no scale to judge an outlier by.
     half_width[half_width == 0] = np.inf
     return middle, half_width[:, None]
 
 
-def _row_median(x: FloatArray) -> FloatArray:
+def _row_median(x: FloatArray, count: IntArray) -> FloatArray:
     """Return the median of each non-empty row; NaN sorts last, so the count finds the middle."""
     ordered = np.sort(x, axis=1)
-    count = (~np.isnan(x)).sum(axis=1)
-    pair = np.stack([(count - 1) // 2, count // 2], axis=1)
-    return np.take_along_axis(ordered, pair, axis=1).mean(axis=1)
+    row = np.arange(len(x))
+    median: FloatArray = (ordered[row, (count - 1) // 2] + ordered[row, count // 2]) / 2
+    return median

@@ -57,7 +57,8 @@ class _Arm:
     @property
     def sittings(self) -> IntArray:
         """Return the sittings of each cell, shape (cells,)."""
-        return (self.count > 0).sum(axis=1, dtype=np.int64)
+        sittings: IntArray = (self.count > 0).sum(axis=1, dtype=np.int64)
+        return sittings
 
 
 def sitting_sd(
@@ -127,13 +128,15 @@ def _arm(x: FloatArray, sittings: npt.NDArray[np.integer], width: int) -> _Arm:
     cell = np.nonzero(held)[0]
     group = cell * width + sittings[held]
     size = len(x) * width
-    count = np.bincount(group, minlength=size).astype(np.int64)
-    mean = ratio(np.bincount(group, x[held], minlength=size), count)
-    squares = np.bincount(cell, (x[held] - mean[group]) ** 2, minlength=len(x))
+    count: IntArray = np.bincount(group, minlength=size)
+    mean = ratio(np.bincount(group, x[held], minlength=size).astype(np.float64), count)
+    squares = np.bincount(cell, (x[held] - mean[group]) ** 2, minlength=len(x)).astype(np.float64)
     shape = (len(x), width)
     sd = np.sqrt(moments(x).variance)
     return _Arm(
-        count.reshape(shape), _excess(count.reshape(shape), mean.reshape(shape), squares), sd[sd > 0]
+        count.reshape(shape),
+        _excess(count.reshape(shape), mean.reshape(shape), squares),
+        sd[sd > 0],
     )
 
 
@@ -146,4 +149,5 @@ def _excess(count: IntArray, mean: FloatArray, squares: FloatArray) -> FloatArra
     usable = (sittings >= 2) & (runs > sittings)
     within = squares[usable] / (runs - sittings)[usable]
     per_mean = np.nansum(ratio(np.ones(count.shape), count), axis=1)[usable] / sittings[usable]
-    return np.nanvar(mean[usable], axis=1, ddof=1) - within * per_mean
+    excess: FloatArray = np.nanvar(mean[usable], axis=1, ddof=1) - within * per_mean
+    return excess

@@ -13,14 +13,16 @@ _LEAST_P: Final = float(np.finfo(np.float64).tiny)
 
 def two_sided_p(t: FloatArray, df: FloatArray) -> FloatArray:
     """Return P(|T| >= |t|) for T of Student's t with df degrees of freedom, never 0."""
-    return np.maximum(2 * stdtr(df, -np.abs(t)), _LEAST_P)
+    tail: FloatArray = stdtr(df, -np.abs(t))
+    return np.maximum(2 * tail, _LEAST_P)
 
 
 def upper_tail(t: FloatArray, df: FloatArray) -> FloatArray:
     """Return P(T >= t) for T of Student's t with df degrees of freedom, never 0."""
-    return np.maximum(stdtr(df, -t), _LEAST_P)
+    tail: FloatArray = stdtr(df, -t)
+    return np.maximum(tail, _LEAST_P)
 
 
 def quantile(level: float, df: FloatArray) -> FloatArray:
     """Return the t with P(T <= t) = level for each df; NaN where df is not positive."""
-    return np.asarray(stdtrit(df, level), dtype=np.float64)
+    return np.asarray(stdtrit(df, level)).astype(np.float64, copy=False)

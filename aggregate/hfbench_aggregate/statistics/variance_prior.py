@@ -65,14 +65,15 @@ def variance_prior(s2: npt.ArrayLike, d: npt.ArrayLike) -> VariancePrior:
     Reference:
         Smyth 2004, "Linear models and empirical Bayes methods", section 6.2.
     """
-    s2, d = np.broadcast_arrays(np.asarray(s2, dtype=np.float64), np.asarray(d, dtype=np.float64))
-    used = np.isfinite(s2) & np.isfinite(d) & (s2 > 0) & (d > 0)
+    variance, df = np.asarray(s2, dtype=np.float64), np.asarray(d, dtype=np.float64)
+    used = np.isfinite(variance) & np.isfinite(df) & (variance > 0) & (df > 0)
     if used.sum() < LEAST_FAMILY_CELLS:
         return NO_PRIOR
-    s2, half = s2[used], d[used] / 2
-    s2 = np.maximum(s2, VARIANCE_FLOOR * np.median(s2))
-    e = np.log(s2) - digamma(half) + np.log(half)
-    excess = float(np.var(e, ddof=1) - np.mean(polygamma(1, half)))
+    variance = variance[used]
+    variance = np.maximum(variance, VARIANCE_FLOOR * np.median(variance))
+    half, cells = np.unique(df[used] / 2, return_inverse=True)  # few: digamma is not cheap
+    e = np.log(variance) + (np.log(half) - digamma(half))[cells]
+    excess = float(np.var(e, ddof=1) - np.mean(polygamma(1, half)[cells]))
     return _from_moments(float(np.mean(e)), excess)
 
 
@@ -97,5 +98,5 @@ def inverse_trigamma(y: npt.ArrayLike) -> FloatArray:
 @cache
 def _trigamma_table() -> tuple[FloatArray, FloatArray]:
     """Return (log psi'(x), log x) on a logarithmic grid, ordered by the former."""
-    log_x = np.linspace(*np.log(_TABLE_SPAN), _TABLE_POINTS)[::-1]
+    log_x = np.log(np.geomspace(*_TABLE_SPAN, _TABLE_POINTS))[::-1]
     return np.log(polygamma(1, np.exp(log_x))), log_x

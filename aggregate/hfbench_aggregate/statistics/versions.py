@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .constants import ALPHA, EQUIVALENCE_MARGIN, LEAST_PROCESS_RUNS, POWER, PRIOR_SHARE_OF_ARM
-from .moments import BoolArray, FloatArray, IntArray, Moments, moments, ratio, winsorise
-from .student import quantile, two_sided_p, upper_tail
-from .variance_prior import variance_prior
+from .constants import ALPHA, LEAST_PROCESS_RUNS, POWER
+from .moments import BoolArray, FloatArray, IntArray, moments, winsorise
+from .student import quantile
 from .verdict import decide, is_called
+from .welch import moderated_welch, sitting_variance, without_spread
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,22 +62,6 @@ class VersionComparison:
     """One of `Verdict`."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Effect:
-    """Theta with its error."""
-
-    theta: FloatArray
-    se: FloatArray
-    se_within: FloatArray
-    df: FloatArray
-
-    def interval(self, level: float, cells: BoolArray) -> tuple[FloatArray, FloatArray]:
-        """Return the interval of coverage `level` in some cells, NaN in the others."""
-        reach = np.full(self.theta.shape, np.nan)
-        reach[cells] = quantile((1 + level) / 2, self.df[cells]) * self.se[cells]
-        return self.theta - reach, self.theta + reach
-
-
 def compare_versions(
     baseline: npt.ArrayLike,
     candidate: npt.ArrayLike,
@@ -108,22 +92,20 @@ def compare_versions(
         Welch 1947; Smyth 2004; Schuirmann 1987 (equivalence); Benjamini & Hochberg 1995 (q);
         Benjamini & Yekutieli 2005 (intervals of called cells).
     """
-    clipped = winsorise(baseline), winsorise(candidate)
-    a, b = (moments(arm.x) for arm in clipped)
-    if len(a.count) != len(b.count):
-        raise ValueError(f"{len(a.count)} cells in the baseline, {len(b.count)} in the candidate")
-    no_spread = _no_spread(a, b)
-    extra = _sitting_variance(sitting_sd, (a, sittings_baseline), (b, sittings_candidate))
-    effect = _effect(a, b, extra, ~no_spread)
-    p = two_sided_p(effect.theta / effect.se, effect.df)
-    sufficient = np.minimum(a.count, b.count) >= LEAST_PROCESS_RUNS
+    clipped_a, clipped_b = winsorise(baseline), winsorise(candidate)
+    a, b = moments(clipped_a.x), moments(clipped_b.x)
+    if a.count.shape != b.count.shape:
+        raise ValueError(f"{a.count.size} cells in the baseline, {b.count.size} in the candidate")
+    fewest = np.minimum(a.count, b.count)
+    extra = sitting_variance(sitting_sd, sittings_baseline, sittings_candidate, fewest > 0)
+    effect = moderated_welch(a, b, extra)
+    p, p_equivalent = effect.p(), effect.p_equivalent()
+    sufficient = fewest >= LEAST_PROCESS_RUNS
     tested = sufficient & np.isfinite(p)
-    q = _adjusted(p, tested)
-    p_equivalent = _p_equivalent(effect)
+    q = _adjust(p, tested)
     called = is_called(effect.theta, q)
-    level = 1 - ALPHA * called.sum() / max(tested.sum(), 1)
     low, high = effect.interval(1 - ALPHA, np.isfinite(effect.se))
-    fcr_low, fcr_high = effect.interval(level, called)
+    fcr_low, fcr_high = effect.interval(_fcr_level(called, tested), called)
     return VersionComparison(
         theta=effect.theta,
         se=effect.se,
@@ -139,45 +121,24 @@ def compare_versions(
         detectable=(high - low) / 2 + quantile(POWER, effect.df) * effect.se,
         process_runs_baseline=a.count,
         process_runs_candidate=b.count,
-        unstable_baseline=clipped[0].clips,
-        unstable_candidate=clipped[1].clips,
-        no_spread=no_spread,
+        unstable_baseline=clipped_a.clips,
+        unstable_candidate=clipped_b.clips,
+        no_spread=without_spread(a, b),
         verdict=decide(effect.theta, q, p_equivalent, sufficient),
     )
 
 
-def _no_spread(a: Moments, b: Moments) -> BoolArray:
-    """Return the cells that both versions ran, some of them repeatedly, with equal times only."""
-    both = np.minimum(a.count, b.count) > 0
-    return both & (a.df + b.df > 0) & (a.squares + b.squares == 0)
+def _adjust(p: FloatArray, tested: BoolArray) -> FloatArray:
+    """Return the Benjamini-Hochberg q of the cells tested, NaN elsewhere."""
+    # Here, because it takes half a second that `--help` should not wait for.
+    from scipy.stats import false_discovery_control
+
+    q = np.full(p.shape, np.nan)
+    if tested.any():
+        q[tested] = false_discovery_control(p[tested])
+    return q
 
 
-def _sitting_variance(
-    sd: npt.ArrayLike, *arms: tuple[Moments, npt.ArrayLike]
-) -> FloatArray:
-    """Return sd^2 (1/R_A + 1/R_B), NaN where a version has neither process runs nor sittings."""
-    sd = np.asarray(sd, dtype=np.float64)
-    if not (np.isfinite(sd) & (sd >= 0)).all():
-        raise ValueError("the sitting sd must be finite and not negative")
-    inverse = np.zeros(arms[0][0].count.shape)
-    for moments_of_arm, sittings in arms:
-        counts = np.broadcast_to(np.asarray(sittings, dtype=np.float64), inverse.shape)
-        if not (counts[moments_of_arm.count > 0] >= 1).all():
-            raise ValueError("a cell with process runs needs a sitting")
-        inverse = inverse + ratio(np.ones(inverse.shape), counts)
-    return sd**2 * inverse
-
-
-def _effect(a: Moments, b: Moments, sitting_variance: FloatArray, known: BoolArray) -> _Effect:
-    """Return theta with its moderated Welch error; without an error where not `known`."""
-    prior = _pooled_prior(a, b)
-    arms = [(prior.moderate(arm, PRIOR_SHARE_OF_ARM), arm.count) for arm in (a, b)]
-    parts = [(ratio(variance, count), df) for (variance, df), count in arms]
-    within = np.where(known, parts[0][0] + parts[1][0], np.nan)
-    spent = sum(ratio(part**2, df) for part, df in parts)
-    return _Effect(
-        theta=b.mean - a.mean,
-        se=np.sqrt(within + sitting_variance),
-        se_within=np.sqrt(within),
-        df=ratio(within**2, np.asarray(spent)),
-    )
+def _fcr_level(called: BoolArray, tested: BoolArray) -> float:
+    """Return the coverage 1 - ALPHA R / m that R intervals selected from m cells need."""
+    return float(1 - ALPHA * called.sum() / max(tested.sum(), 1))

@@ -1,0 +1,49 @@
+# Everything is set up by `make` itself: Python 3.11 or newer, git and make are all it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Environments are built once, for the demonstration and the tests alike.
+export HFBENCH_CACHE := $(CURDIR)/.cache
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+BASE := torch==2.13.0
+BASELINE := transformers==4.57.6
+CANDIDATE := transformers==5.23.0
+STORE := build/demo/store
+RESULTS := build/demo/results
+SITE := build/demo/site
+
+.PHONY: demo test check clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/demo.stamp ## measure two transformers versions here, and read the verdict
+	$(BIN)/hfbench-submit run smoke --base $(BASE) --with $(BASELINE) --with $(CANDIDATE) \
+	    --output $(RESULTS)
+	$(BIN)/hfbench-submit upload $(RESULTS)/*.json --store $(STORE)
+	$(BIN)/hfbench-aggregate intake $(STORE)
+	$(BIN)/hfbench-aggregate release $(STORE)
+	$(BIN)/hfbench-leaderboard build $(STORE) --output $(SITE)
+	$(BIN)/hfbench-aggregate compare $(STORE) --baseline $(BASELINE) --candidate $(CANDIDATE)
+
+test: check ## lint, types and every test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(VENV)/demo.stamp: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[leaderboard]'
+	touch $@
+
+$(VENV)/dev.stamp: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@ $(VENV)/demo.stamp
+
+clean: ## remove everything that was built, environments included
+	rm -rf $(VENV) .cache build

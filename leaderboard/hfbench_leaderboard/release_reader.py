@@ -1,0 +1,158 @@
+"""Read a release from a store: whole and unharmed, or not at all."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hfbench_aggregate.tables import (
+    RELEASE_SCHEMA,
+    CellRow,
+    Comparison,
+    MachineRow,
+    Manifest,
+    SubmissionRow,
+)
+from hfbench_schema.canonical import StrictJSONError, sha256_hex, strict_json
+from hfbench_schema.tree import RELEASES, release_path
+
+MANIFEST = "manifest.json"
+NOTES = "NOTES.md"
+_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})*")
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_ROWS: dict[str, type] = {
+    "machines.json": MachineRow,
+    "submissions.json": SubmissionRow,
+    "cells.json": CellRow,
+    "comparisons.json": Comparison,
+}
+
+
+class ReleaseError(Exception):
+    """The release cannot be read; the message names the file and says how to mend it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Release:
+    """One release; `files` holds the bytes of all its files, by name."""
+
+    manifest: Manifest
+    machines: list[MachineRow]
+    submissions: list[SubmissionRow]
+    cells: list[CellRow]
+    comparisons: list[Comparison]
+    notes: str
+    files: Mapping[str, bytes]
+
+
+def release_versions(store: Path) -> list[str]:
+    """Return the versions of the releases in a store, oldest first by number."""
+    folder = store / RELEASES
+    names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+    return sorted(filter(_VERSION.fullmatch, names), key=_by_number)
+
+
+def read_release(store: Path, version: str | None = None) -> Release:
+    """Read one release, the newest by default.
+
+    Raises:
+        ReleaseError: there is none, or one of its files is missing or not as published.
+    """
+    chosen = _choose(store, version)
+    folder = store / release_path(chosen)
+    mend = f"to mend it, make the release anew: hfbench-aggregate release {store}"
+    try:
+        return _read(folder, chosen)
+    except ReleaseError as error:
+        raise ReleaseError(f"release {chosen}: {error}; {mend}") from error
+
+
+def _by_number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _choose(store: Path, version: str | None) -> str:
+    versions = release_versions(store)
+    if not versions:
+        raise ReleaseError(
+            f"{store} holds no release; to make one: hfbench-aggregate release {store}"
+        )
+    if version is None:
+        return versions[-1]
+    if version not in versions:
+        raise ReleaseError(f"{store} holds no release {version}; it holds {', '.join(versions)}")
+    return version
+
+
+def _read(folder: Path, version: str) -> Release:
+    data = _bytes(folder, MANIFEST)
+    manifest = _manifest(data, version)
+    files = {name: _table(folder, name, manifest) for name in sorted(manifest["tables"])}
+    rows = {name: _rows(name, files) for name in _ROWS}
+    if NOTES not in files:
+        raise ReleaseError(f"the manifest does not list {NOTES}")
+    return Release(
+        manifest=manifest,
+        machines=rows["machines.json"],
+        submissions=rows["submissions.json"],
+        cells=rows["cells.json"],
+        comparisons=rows["comparisons.json"],
+        notes=files[NOTES].decode("utf-8", errors="replace"),
+        files={MANIFEST: data, **files},
+    )
+
+
+def _bytes(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except FileNotFoundError:
+        raise ReleaseError(f"{name} is missing") from None
+    except OSError as error:
+        raise ReleaseError(f"{name} cannot be read ({error.strerror})") from error
+
+
+def _json(data: bytes, name: str) -> Any:
+    try:
+        return strict_json(data)
+    except StrictJSONError as error:
+        raise ReleaseError(f"{name} is not JSON ({error})") from error
+
+
+def _manifest(data: bytes, version: str) -> Manifest:
+    manifest: Manifest = _json(data, MANIFEST)
+    _require_keys(manifest, Manifest, MANIFEST)
+    if manifest["schema"] != RELEASE_SCHEMA:
+        raise ReleaseError(f"{MANIFEST} has schema {manifest['schema']}, not {RELEASE_SCHEMA}")
+    if manifest["version"] != version:
+        raise ReleaseError(f"{MANIFEST} is that of release {manifest['version']}")
+    # The names become files of the site, so none may lead out of its folder.
+    for name in manifest["tables"]:
+        if not _FILE_NAME.fullmatch(name):
+            raise ReleaseError(f"{MANIFEST} lists {name!r}, which is no plain file name")
+    return manifest
+
+
+def _table(folder: Path, name: str, manifest: Manifest) -> bytes:
+    data = _bytes(folder, name)
+    if sha256_hex(data) != manifest["tables"][name]:
+        raise ReleaseError(f"{name} is corrupt: its sha256 is not the one in the manifest")
+    return data
+
+
+def _rows(name: str, files: Mapping[str, bytes]) -> Any:
+    if name not in files:
+        raise ReleaseError(f"the manifest does not list {name}")
+    rows = _json(files[name], name)
+    if not isinstance(rows, list):
+        raise ReleaseError(f"{name} is not a list")
+    for row in rows:
+        _require_keys(row, _ROWS[name], name)
+    return rows
+
+
+def _require_keys(value: Any, row: Any, name: str) -> None:
+    """Refuse what the pages could not show: an aggregator of another age wrote it."""
+    missing = row.__required_keys__ - value.keys() if isinstance(value, dict) else {"an object"}
+    if missing:
+        raise ReleaseError(f"{name} lacks {', '.join(sorted(missing))}")

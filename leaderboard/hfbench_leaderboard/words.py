@@ -1,0 +1,166 @@
+"""Numbers, moments and verdicts as people read them."""
+
+import math
+from collections import Counter
+from datetime import timedelta
+
+from hfbench_aggregate.tables import Comparison
+from hfbench_schema.cells import parse_cell
+from hfbench_schema.timestamps import parse_moment
+
+NOTHING = "\N{EN DASH}"
+_MINUS = "\N{MINUS SIGN}"
+_SPACE = "\N{NO-BREAK SPACE}"
+
+VERDICT_SYMBOLS = {
+    "slower": "\N{BLACK UP-POINTING TRIANGLE}",
+    "faster": "\N{BLACK DOWN-POINTING TRIANGLE}",
+    "inconclusive": "?",
+    "equivalent": "\N{ALMOST EQUAL TO}",
+    "insufficient": "\N{WHITE CIRCLE}",
+}
+"""Each verdict with a sign, in the order of the tables: what needs a look comes first."""
+
+
+def signed(change: float, digits: int = 1) -> str:
+    """Write a change in percent with its sign and without the unit: `+6.3`."""
+    text = f"{abs(change):,.{0 if abs(change) >= 100 else digits}f}"
+    if not float(text.replace(",", "")):
+        return text
+    return f"{'+' if change > 0 else _MINUS}{text}"
+
+
+def change(ratio: float | None) -> str:
+    """Write a ratio as a change of time: 1.063 is `+6.3 %`."""
+    return NOTHING if ratio is None else f"{signed(100 * (ratio - 1))}{_SPACE}%"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Write the ends of an interval of a ratio: `+4.1 to +8.6 %`."""
+    if low is None or high is None:
+        return "no interval"
+    return f"{signed(100 * (low - 1))} to {signed(100 * (high - 1))}{_SPACE}%"
+
+
+def detectable(ratio: float | None) -> str:
+    """Write the smallest detectable difference: 1.021 is `2.1 %`."""
+    return NOTHING if ratio is None else percent(ratio - 1)
+
+
+def percent(share: float) -> str:
+    """Write a share: .03 is `3 %`, .021 is `2.1 %`."""
+    return f"{100 * share:,.1f}".removesuffix(".0") + f"{_SPACE}%"
+
+
+def milliseconds(value: float | None) -> str:
+    """Write milliseconds to four significant digits, without the unit."""
+    if value is None:
+        return NOTHING
+    size = math.floor(math.log10(value)) if value > 0 else 0
+    return f"{value:,.{min(max(3 - size, 0), 6)}f}"
+
+
+def q_value(q: float | None) -> str:
+    """Write a q value: three decimals, and never a zero that no data can show."""
+    if q is None:
+        return NOTHING
+    return "<0.001" if q < 0.001 else f"{q:.3f}"
+
+
+def moment(text: str) -> str:
+    """Write `2026-11-23T13:05:09Z` as `2026-11-23 13:05 UTC`."""
+    return f"{parse_moment(text):%Y-%m-%d %H:%M} UTC"
+
+
+def duration(start: str, end: str) -> str:
+    """Write the time between two moments: `1 h 36 min`, or `42 s` below a minute."""
+    passed = parse_moment(end) - parse_moment(start)
+    if passed < timedelta(minutes=1):
+        return f"{passed.seconds} s"
+    hours, minutes = divmod(round(passed.total_seconds() / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun: `1 cell`, `3 cells`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def plain(identifier: str) -> str:
+    """Write an identifier such as `oom_device` as words."""
+    return identifier.replace("_", " ")
+
+
+def cell_name(cell_id: str) -> tuple[str, str]:
+    """Return a cell's model, and the rest of what names it, both for people."""
+    try:
+        cell = parse_cell(cell_id)
+    except ValueError:
+        return cell_id, ""  # of a suite that this version does not know how to name
+    rest = [
+        f"{cell.framework} {cell.mode}",
+        cell.device,
+        cell.precision,
+        f"batch {cell.batch_size}",
+        f"length {cell.sequence_length}",
+    ]
+    return cell.model, ", ".join(rest)
+
+
+def headline(comparison: Comparison, margin: float) -> str:
+    """Answer in one sentence: is the candidate faster?"""
+    baseline, candidate = comparison["baseline"], comparison["candidate"]
+    tally = Counter(cell["verdict"] for cell in comparison["cells"])
+    if comparison["same_versions"]:
+        return _check_sentence(baseline, tally)
+    if not tally:
+        return f"No cell was measured under both {baseline} and {candidate}."
+    if tally["slower"] or tally["faster"]:
+        return _change_sentence(baseline, candidate, tally)
+    return _no_change_sentence(baseline, candidate, tally, margin)
+
+
+def _change_sentence(baseline: str, candidate: str, tally: Counter[str]) -> str:
+    slower, faster, total = tally["slower"], tally["faster"], tally.total()
+    if slower and faster:
+        what = f"slower than {baseline} in {slower} and faster in {faster} of {total} cells"
+    else:
+        verdict = "slower" if slower else "faster"
+        what = f"{verdict} than {baseline} {_in_cells(slower or faster, total)}"
+    return f"{candidate} is {what}{_rest(tally, '; ')}."
+
+
+def _no_change_sentence(baseline: str, candidate: str, tally: Counter[str], margin: float) -> str:
+    total = tally.total()
+    if tally["equivalent"] == total:
+        where = _in_cells(total, total)
+        return f"{candidate} is as fast as {baseline} {where}, to within {percent(margin)}."
+    if tally["insufficient"] == total:
+        return f"Too few process runs to say whether {candidate} is faster than {baseline}."
+    if not tally["equivalent"]:
+        return f"Cannot tell whether {candidate} is faster than {baseline}{_rest(tally, ': ')}."
+    return f"No change found from {baseline} to {candidate}{_rest(tally, ': ')}."
+
+
+def _check_sentence(environment: str, tally: Counter[str]) -> str:
+    total, differing = tally.total(), tally["slower"] + tally["faster"]
+    if tally["insufficient"] == total:
+        return f"A/A check: too few process runs to compare {environment} with itself."
+    if differing:
+        cells = counted(total, "cell")
+        return f"A/A check failed: {environment} differs from itself in {differing} of {cells}."
+    where = _in_cells(total, total)
+    return f"A/A check passed: {environment} does not differ from itself {where}."
+
+
+def _in_cells(number: int, total: int) -> str:
+    if total == 1:
+        return "in the one cell measured"
+    return f"in all {total} cells" if number == total else f"in {number} of {total} cells"
+
+
+def _rest(tally: Counter[str], lead: str) -> str:
+    """Count the verdicts that say neither faster nor slower."""
+    verdicts = ("equivalent", "inconclusive", "insufficient")
+    counts = [f"{tally[verdict]} {verdict}" for verdict in verdicts if tally[verdict]]
+    return lead + ", ".join(counts) if counts else ""

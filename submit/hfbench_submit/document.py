@@ -1,0 +1,55 @@
+"""From a complete journal to the submission document; the same journal gives the same bytes."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from hfbench_schema import __version__
+from hfbench_schema.canonical import canonical_bytes, sha256_hex
+from hfbench_schema.files import write_atomically
+from hfbench_schema.submission import SUBMISSION_SCHEMA, Submission
+from hfbench_schema.timestamps import format_moment, parse_moment
+from hfbench_submit.journal import Journal
+from hfbench_submit.sitting import SittingPlan
+
+
+def submission_document(plan: SittingPlan, journal: Journal) -> Submission:
+    """Assemble the submission of a complete journal."""
+    suite = plan.suite
+    last = journal.process_runs[-1]
+    # Rounded up to the next second: the sitting ended no earlier than its last process run.
+    length = timedelta(seconds=last["wall_ns"] // 10**9 + 1)
+    return {
+        "schema": SUBMISSION_SCHEMA,
+        "client": {"name": "hfbench", "version": __version__},
+        "suite": {"name": suite.name, "version": suite.version, "sha256": suite.sha256},
+        "sitting": {
+            "id": journal.header["sitting"],
+            "seed": journal.header["seed"],
+            "invocations": journal.invocations,
+            "finished_at": format_moment(parse_moment(last["started_at"]) + length),
+        },
+        "protocol": {
+            "launch": "spawn",
+            "order": "abba",
+            "process_runs": plan.process_runs,
+            "iterations": suite.iterations,
+            "timeout_s": plan.timeout_s,
+        },
+        "machine": journal.header["machine"],
+        "environments": [environment.facts for environment in plan.environments],
+        "process_runs": journal.process_runs,
+    }
+
+
+def write_submission(plan: SittingPlan, journal: Journal, folder: Path) -> Path:
+    """Write the submission to `folder`, named by its hash, and put its journal to rest.
+
+    Raises:
+        OSError: the disk is full; the journal is then as it was, and the same command goes on.
+    """
+    data = canonical_bytes(submission_document(plan, journal))
+    sha256 = sha256_hex(data)
+    path = folder / f"{sha256}.json"
+    write_atomically(path, data)
+    journal.path.rename(journal.path.with_name(f"finished-{sha256}.jsonl"))
+    return path

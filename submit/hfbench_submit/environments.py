@@ -1,0 +1,183 @@
+"""Environments: cached virtual environments, layered so that torch is installed once.
+
+A base holds the framework. A layer is a virtual environment of its own whose `.pth` file lets it
+see the base's packages: installing another transformers version costs seconds, not gigabytes.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from filelock import FileLock
+
+from hfbench_schema.canonical import document_sha256
+from hfbench_schema.files import write_atomically
+from hfbench_schema.submission import EnvironmentFacts
+from hfbench_submit.errors import SubmitError
+
+_PROBE = """
+import importlib.metadata, json, platform, re
+names = {}
+for d in importlib.metadata.distributions():
+    names.setdefault(re.sub(r"[-_.]+", "-", d.metadata["Name"]).lower(), d.version)
+print(json.dumps({"python": platform.python_version(), "packages": names}))
+"""
+_TOOLS = ("pip", "setuptools", "wheel")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A built environment: its interpreter, and the facts that a submission tells of it."""
+
+    python: Path
+    facts: EnvironmentFacts
+
+
+def cache_folder() -> Path:
+    """Return where environments are kept: `$HFBENCH_CACHE`, or the user's cache folder."""
+    named = os.environ.get("HFBENCH_CACHE")
+    return Path(named) if named else Path(platformdirs.user_cache_dir("hfbench"))
+
+
+def build_environments(
+    base: str, layers: Sequence[str], say: Callable[[str], None]
+) -> list[Environment]:
+    """Build, or find in the cache, one environment per layer over one base.
+
+    Args:
+        base: requirements of the base, separated by spaces, as in `torch==2.13.0`.
+        layers: requirements of each environment. The same layer twice gives two environments
+            with the same packages, for an A/A comparison.
+        say: is told what is being built.
+
+    Raises:
+        SubmitError: pip failed; the message holds its error and where its whole output is.
+    """
+    folder = cache_folder() / "environments"
+    folder.mkdir(parents=True, exist_ok=True)
+    environments = []
+    with FileLock(folder / "building.lock"):
+        base_record = _ensure(folder, base.split(), None, 0, say)
+        replicas: Counter[str] = Counter()
+        for layer in layers:
+            key = " ".join(layer.split())
+            record = _ensure(folder, layer.split(), base_record, replicas[key], say)
+            environments.append(_environment(record, key, replicas[key]))
+            replicas[key] += 1
+    return environments
+
+
+def _environment(record: dict[str, Any], requirements: str, replica: int) -> Environment:
+    label = requirements.replace("==", "-").replace(" ", "+") + (f"~{replica}" if replica else "")
+    facts: EnvironmentFacts = {
+        "label": label[-128:],
+        "replica": replica,
+        "python": record["python"],
+        "packages": record["packages"],
+    }
+    return Environment(Path(record["folder"]) / "bin" / "python", facts)
+
+
+def _ensure(
+    folder: Path,
+    requirements: Sequence[str],
+    base: dict[str, Any] | None,
+    replica: int,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Return the record of a cached environment, building it first if need be.
+
+    The record is written last, and names a folder that was never used before: an interrupted
+    build leaves no record, and what is left of it can disturb no later one.
+    """
+    key = _key(requirements, base, replica)
+    record_path = folder / f"{key}.json"
+    if (record := _read_record(record_path)) is not None:
+        return record
+    for abandoned in folder.glob(f"{key}-*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    target = Path(tempfile.mkdtemp(prefix=f"{key}-", dir=folder))
+    say(f"building environment {' '.join(requirements)} (usually under a minute)")
+    _install(target, requirements, base)
+    record = {"folder": str(target), "site_packages": _site_packages(target)} | _probe(target)
+    write_atomically(record_path, json.dumps(record).encode())
+    _log_path(target).unlink()
+    return record
+
+
+def _key(requirements: Sequence[str], base: dict[str, Any] | None, replica: int) -> str:
+    facts = {
+        "python": sys.version,
+        "requirements": list(requirements),
+        "base": base["folder"] if base else None,
+        "replica": replica,
+        "constraints": _constraints(),
+    }
+    return document_sha256(facts)[:16]
+
+
+def _constraints() -> str:
+    """Return what pip's own constraints file says, since it decides what gets installed."""
+    path = os.environ.get("PIP_CONSTRAINT")
+    return Path(path).read_text() if path and Path(path).exists() else ""
+
+
+def _read_record(path: Path) -> dict[str, Any] | None:
+    try:
+        record: dict[str, Any] = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return record if (Path(record["folder"]) / "bin" / "python").exists() else None
+
+
+def _install(target: Path, requirements: Sequence[str], base: dict[str, Any] | None) -> None:
+    python = str(target / "bin" / "python")
+    _run([sys.executable, "-m", "venv", str(target)], target, requirements)
+    if base is not None:
+        link = Path(_site_packages(target)) / "hfbench-base.pth"
+        link.write_text(base["site_packages"] + "\n")
+    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    _run([*pip, "--", *requirements], target, requirements)
+
+
+def _run(command: Sequence[str], target: Path, requirements: Sequence[str]) -> None:
+    log = _log_path(target)
+    with log.open("ab") as stream:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
+    if done.returncode == 0:
+        return
+    printed = log.read_text(errors="replace").splitlines()
+    errors = [line for line in printed if line.upper().startswith("ERROR")] or printed[-5:]
+    shutil.rmtree(target, ignore_errors=True)
+    raise SubmitError(
+        f"the environment {' '.join(requirements)!r} cannot be built; pip says:\n  "
+        + "\n  ".join(errors[-5:])
+        + f"\nIts whole output is in {log}"
+    )
+
+
+def _log_path(target: Path) -> Path:
+    return target.with_suffix(".log")
+
+
+def _site_packages(target: Path) -> str:
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return str(target / "lib" / version / "site-packages")
+
+
+def _probe(target: Path) -> dict[str, Any]:
+    """Ask the environment itself what it holds; installers are no part of what is measured."""
+    command = [str(target / "bin" / "python"), "-I", "-c", _PROBE]
+    answer = subprocess.run(command, capture_output=True, check=True, stdin=subprocess.DEVNULL)
+    facts: dict[str, Any] = json.loads(answer.stdout)
+    facts["packages"] = {n: v for n, v in sorted(facts["packages"].items()) if n not in _TOOLS}
+    return facts

@@ -1,0 +1,102 @@
+"""The journal: an append-only file of one sitting, one durable line per process run.
+
+`kill -9` at any moment loses at most the process run in flight. The first line says what is being
+measured; a journal is only taken up again by a command that asks for exactly that.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hfbench_schema.files import append_durably
+from hfbench_schema.submission import ProcessRun
+from hfbench_submit.errors import SubmitError
+
+
+@dataclass
+class Journal:
+    """An open journal: its header, the moments measuring began, and the process runs so far."""
+
+    path: Path
+    header: dict[str, Any]
+    invocations: list[str] = field(default_factory=list)
+    process_runs: list[ProcessRun] = field(default_factory=list)
+
+    def add_invocation(self, moment: str) -> None:
+        """Record that measuring began, or went on."""
+        self._append({"invocation": moment})
+        self.invocations.append(moment)
+
+    def add_process_run(self, run: ProcessRun) -> None:
+        """Record one process run; it is on the disk when this returns.
+
+        Raises:
+            SubmitError: the disk is full, or the file cannot be written.
+        """
+        self._append({"process_run": run})
+        self.process_runs.append(run)
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        try:
+            append_durably(self.path, json.dumps(entry).encode() + b"\n")
+        except OSError as error:
+            raise SubmitError(
+                f"cannot write the journal {self.path}: {error.strerror}. Nothing before this "
+                "process run is lost: make room, and repeat the same command"
+            ) from error
+
+
+def create_journal(path: Path, header: dict[str, Any]) -> Journal:
+    """Start a journal with its header.
+
+    Raises:
+        SubmitError: the disk is full, or the file cannot be written.
+    """
+    journal = Journal(path, header)
+    journal._append({"header": header})
+    return journal
+
+
+def open_journal(path: Path) -> Journal | None:
+    """Read a journal that an earlier invocation left, cutting off a line that never got whole.
+
+    Returns None if there is none, or none whose header got whole.
+
+    Raises:
+        SubmitError: a whole line is unreadable: somebody changed the file.
+    """
+    data = path.read_bytes() if path.exists() else b""
+    torn = data.rpartition(b"\n")[2]
+    if torn:
+        _truncate(path, len(data) - len(torn))
+    lines = data.splitlines()[:-1] if torn else data.splitlines()
+    entries = [_parse_line(path, number, line) for number, line in enumerate(lines, 1)]
+    if not entries:
+        return None
+    if "header" not in entries[0]:
+        raise SubmitError(f"{path} has no journal's header; move it away to measure anew")
+    return Journal(
+        path,
+        entries[0]["header"],
+        [entry["invocation"] for entry in entries if "invocation" in entry],
+        [entry["process_run"] for entry in entries if "process_run" in entry],
+    )
+
+
+def _truncate(path: Path, size: int) -> None:
+    with path.open("r+b") as stream:
+        stream.truncate(size)
+
+
+def _parse_line(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        entry = None
+    if not isinstance(entry, dict):
+        raise SubmitError(
+            f"{path}, line {number} is damaged; move the file away to measure anew, "
+            "or delete that line to measure only its process run again"
+        )
+    return entry

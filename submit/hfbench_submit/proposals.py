@@ -1,0 +1,29 @@
+"""Proposing a submission to a store."""
+
+from pathlib import Path
+
+from hfbench_schema.files import write_atomically
+from hfbench_schema.tree import proposal_path
+from hfbench_schema.validation import validate
+from hfbench_submit.errors import SubmitError
+
+
+def propose(document: Path, store: Path) -> Path:
+    """Put a submission where the store's next intake finds it; the same bytes lie there once.
+
+    Returns the path of the proposal.
+
+    Raises:
+        SubmitError: the document has errors, or the store cannot be written.
+    """
+    data = document.read_bytes()
+    report = validate(data, name=document.name)
+    if not report.accepted:
+        errors = "\n  ".join(str(finding) for finding in report.findings)
+        raise SubmitError(f"{document} would be refused:\n  {errors}")
+    path = store / proposal_path(report.sha256)
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise SubmitError(f"cannot write {path}: {error.strerror}") from error
+    return path

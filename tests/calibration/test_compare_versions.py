@@ -1,0 +1,162 @@
+"""Studies with known truth: error rates, power and coverage of centres and comparisons.
+
+Noise profiles: on a `clean` machine the sd between process runs of a cell is .3 to 1 %,
+log-uniform over cells, and normal; on a `typical` one .3 to 3 %, runs are skewed to the slow
+side, and one in fifty is a spike; on a `bimodal` one a run is in a slow mode, 4 sd off, with
+probability .3 in every third cell. Arms are interleaved but for the study of sittings. Run
+with `-s` to see the figures.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hfbench_aggregate.statistics import VersionComparison, centre, compare_versions, sitting_sd
+
+CELLS = 500
+STUDIES = 60
+PROFILES = ["clean", "typical", "bimodal"]
+LEAST_POWER = {3: 0.35, 5: 0.60, 10: 0.80}
+
+
+def _noise(rng: np.random.Generator, sd: np.ndarray, runs: int, profile: str) -> np.ndarray:
+    """Draw process runs of each cell, of mean 0 before spikes and modes."""
+    shape = (sd.size, runs)
+    if profile == "clean":
+        return sd[:, None] * rng.standard_normal(shape)
+    skewed = 0.95 * rng.standard_normal(shape) + 0.22 * (rng.gamma(2, size=shape) - 2)
+    spike = (rng.random(shape) < 0.02) * rng.exponential(3, shape)
+    slow = 4 * ((rng.random(shape) < 0.3) & (np.arange(sd.size) % 3 == 0)[:, None])
+    return sd[:, None] * (skewed + spike + (slow if profile == "bimodal" else 0))
+
+
+def _sd(rng: np.random.Generator, profile: str) -> np.ndarray:
+    return np.exp(rng.uniform(np.log(0.003), np.log(0.01 if profile == "clean" else 0.03), CELLS))
+
+
+def _studies(
+    runs: int, changed: float, profile: str
+) -> Iterator[tuple[np.ndarray, VersionComparison]]:
+    """Yield the true effects and the comparison of one family after another."""
+    for seed in range(STUDIES):
+        rng = np.random.default_rng([runs, seed])
+        sd = _sd(rng, profile)
+        size = rng.choice([0.01, 0.02, 0.03, 0.05], CELLS) * rng.choice([-1, 1], CELLS)
+        effect = np.where(rng.random(CELLS) < changed, size, 0.0)
+        a, b = (_noise(rng, sd, runs, profile) for _ in "ab")
+        yield (
+            effect,
+            compare_versions(
+                a, b + effect[:, None], sitting_sd=0, sittings_baseline=1, sittings_candidate=1
+            ),
+        )
+
+
+def _report(figures: str) -> None:
+    print(figures)  # noqa: T201 (for `pytest -s`)
+
+
+def _called(found: VersionComparison) -> np.ndarray:
+    return np.isin(found.verdict, ["faster", "slower"])
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("runs", [3, 5, 10])
+def test_equal_versions_are_called_different_no_more_often_than_said(
+    runs: int, profile: str
+) -> None:
+    comparisons = [found for _, found in _studies(runs, 0.0, profile)]
+    rate = np.mean([found.p <= 0.05 for found in comparisons])
+    calls = np.mean([_called(found) for found in comparisons])
+    families = np.mean([_called(found).any() for found in comparisons])
+    _report(
+        f"A/A {profile}, P={runs}: p <= .05 {rate:.2%}, cells called {calls:.3%}, in {families:.0%}"
+    )
+    assert 0.035 <= rate <= 0.065
+    assert calls <= 0.001
+    assert families <= 0.15
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("runs", [3, 5, 10])
+def test_false_discoveries_power_and_coverage(runs: int, profile: str) -> None:
+    studies = list(_studies(runs, 0.10, profile))
+    false = np.mean([_share(_called(f) & (e == 0), _called(f)) for e, f in studies])
+    power = {
+        size: np.mean(np.concatenate([_called(f)[np.abs(e) == size] for e, f in studies]))
+        for size in (0.02, 0.03, 0.05)
+    }
+    covered = np.mean([(f.low <= e) & (e <= f.high) for e, f in studies])
+    selected = np.concatenate(
+        [((f.fcr_low <= e) & (e <= f.fcr_high))[_called(f)] for e, f in studies]
+    )
+    equal = np.mean(np.concatenate([f.verdict[e == 0] == "equivalent" for e, f in studies]))
+    wrong = np.mean(
+        np.concatenate([f.verdict[np.abs(e) == 0.05] == "equivalent" for e, f in studies])
+    )
+    _report(
+        f"{profile}, P={runs}: FDR {false:.2%}, power 2/3/5 % "
+        + "/".join(f"{share:.1%}" for share in power.values())
+        + f", coverage {covered:.2%}, of called {selected.mean():.2%}, "
+        f"equal called equivalent {equal:.1%}, 5 % called equivalent {wrong:.2%}"
+    )
+    assert false <= 0.08
+    assert power[0.05] >= LEAST_POWER[runs] or profile == "bimodal"
+    assert 0.93 <= covered <= 0.97
+    assert selected.mean() >= 0.92
+    assert wrong <= 0.05
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> float:
+    """Return the false discovery proportion, 0 where nothing was called."""
+    return float(part.sum() / max(whole.sum(), 1))
+
+
+@pytest.mark.parametrize("runs", [2, 3, 5, 10])
+def test_intervals_of_centres_cover(runs: int) -> None:
+    truth = _noise(np.random.default_rng(0), np.ones(1), 1_000_000, "typical").mean()
+    hits = []
+    for seed in range(STUDIES):
+        rng = np.random.default_rng([runs, seed, 1])
+        sd = _sd(rng, "typical")
+        found = centre(_noise(rng, sd, runs, "typical"))
+        hits.append(np.abs(found.centre - truth * sd) <= found.half_width)
+    _report(f"centre, P={runs}: coverage {np.mean(hits):.2%}")
+    assert 0.93 <= np.mean(hits) <= 0.97
+
+
+@pytest.mark.parametrize("sittings", [1, 2])
+def test_versions_measured_in_sittings_of_their_own(sittings: int) -> None:
+    """Sittings differ by .7 %, half of it common to all cells; six process runs a version."""
+    rates: dict[str, list[float]] = {"with": [], "without": []}
+    calls = []
+    for seed in range(STUDIES):
+        rng = np.random.default_rng([sittings, seed, 2])
+        sd = _sd(rng, "typical")
+        numbers = np.tile(np.arange(6) % sittings, (CELLS, 1))
+        a, b = (_noise(rng, sd, 6, "typical") + _shift(rng, sittings)[:, numbers[0]] for _ in "ab")
+        term = sitting_sd(a, b, numbers, numbers + sittings)
+        for name, factor in (("with", 1), ("without", 0)):
+            found = compare_versions(
+                a,
+                b,
+                sitting_sd=factor * term.sd,
+                sittings_baseline=term.sittings_baseline,
+                sittings_candidate=term.sittings_candidate,
+            )
+            rates[name].append(float(np.mean(found.p <= 0.05)))
+            calls += [np.mean(_called(found))] if factor else []
+    with_term, without = np.mean(rates["with"]), np.mean(rates["without"])
+    _report(
+        f"A/A, {sittings} sittings each ({term.source}): p <= .05 {with_term:.2%}, "
+        f"cells called {np.mean(calls):.3%}; without the term {without:.1%}"
+    )
+    assert with_term <= 0.065
+    assert np.mean(calls) <= 0.005
+    assert without > 0.09
+
+
+def _shift(rng: np.random.Generator, sittings: int) -> np.ndarray:
+    """Draw the shift of each cell in each sitting, of sd .7 %."""
+    part = 0.007 / np.sqrt(2)
+    return rng.normal(0, part, sittings) + rng.normal(0, part, (CELLS, sittings))
