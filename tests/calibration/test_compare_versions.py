@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+
 from hfbench_aggregate.statistics import VersionComparison, centre, compare_versions, sitting_sd
 
 CELLS = 500

@@ -14,12 +14,16 @@ held over.
 - `constants`: every number behind them.
 """
 
-from .centre import Centre, MachineGrade, centre, machine_grade
-from .moments import Moments, Winsorised, moments, winsorise
-from .sitting import SittingSd, SittingSource, sitting_sd
-from .variance_prior import VariancePrior, inverse_trigamma, variance_prior
-from .verdict import Verdict
-from .versions import VersionComparison, compare_versions
+from hfbench_aggregate.statistics.centre import Centre, MachineGrade, centre, machine_grade
+from hfbench_aggregate.statistics.moments import Moments, Winsorised, moments, winsorise
+from hfbench_aggregate.statistics.sitting import SittingSd, SittingSource, sitting_sd
+from hfbench_aggregate.statistics.variance_prior import (
+    VariancePrior,
+    inverse_trigamma,
+    variance_prior,
+)
+from hfbench_aggregate.statistics.verdict import Verdict
+from hfbench_aggregate.statistics.versions import VersionComparison, compare_versions
 
 __all__ = [
     "Centre",

@@ -6,10 +6,22 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from .constants import ALPHA, EQUIVALENCE_MARGIN, GRADE_LIMITS, LEAST_INTERVAL_RUNS
-from .moments import BoolArray, FloatArray, IntArray, moments, ratio, winsorise
-from .student import quantile
-from .variance_prior import variance_prior
+from hfbench_aggregate.statistics.constants import (
+    ALPHA,
+    EQUIVALENCE_MARGIN,
+    GRADE_LIMITS,
+    LEAST_INTERVAL_RUNS,
+)
+from hfbench_aggregate.statistics.moments import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    moments,
+    ratio,
+    winsorise,
+)
+from hfbench_aggregate.statistics.student import quantile
+from hfbench_aggregate.statistics.variance_prior import variance_prior
 
 
 class MachineGrade(StrEnum):

@@ -14,7 +14,7 @@ ALPHA: Final = 0.05
 POWER: Final = 0.80
 
 # |ratio - 1| under which a change is not called, however certain: nobody acts on less than 1 %,
-# and code layout alone moves a timing by about as much (Mytkowicz et al. 2009).
+# and code layout alone can move a timing by more (Mytkowicz et al. 2009).
 LEAST_EFFECT: Final = 0.01
 
 # |ratio - 1| within which two versions count as equivalent (Schuirmann 1987): the least margin

@@ -11,7 +11,12 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from .constants import LEAST_PROCESS_SD, MAD_TO_SD, WINSOR_LEAST_RUNS, WINSOR_WIDTH_MADS
+from hfbench_aggregate.statistics.constants import (
+    LEAST_PROCESS_SD,
+    MAD_TO_SD,
+    WINSOR_LEAST_RUNS,
+    WINSOR_WIDTH_MADS,
+)
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]

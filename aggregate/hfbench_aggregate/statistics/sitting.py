@@ -11,8 +11,15 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from .constants import DEFAULT_SITTING_SD, LEAST_FAMILY_CELLS
-from .moments import BoolArray, FloatArray, IntArray, as_runs, moments, ratio
+from hfbench_aggregate.statistics.constants import DEFAULT_SITTING_SD, LEAST_FAMILY_CELLS
+from hfbench_aggregate.statistics.moments import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    as_runs,
+    moments,
+    ratio,
+)
 
 
 class SittingSource(StrEnum):

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from .moments import FloatArray
+from hfbench_aggregate.statistics.moments import FloatArray
 
 # A p value too small for a float is reported as the smallest one, never as the certainty of 0.
 _LEAST_P: Final = float(np.finfo(np.float64).tiny)

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import digamma, polygamma
 
-from .constants import LEAST_FAMILY_CELLS, PRIOR_DF_CAP, VARIANCE_FLOOR
-from .moments import FloatArray, Moments, ratio
+from hfbench_aggregate.statistics.constants import LEAST_FAMILY_CELLS, PRIOR_DF_CAP, VARIANCE_FLOOR
+from hfbench_aggregate.statistics.moments import FloatArray, Moments, ratio
 
 # Span and fineness of the table behind the inverse trigamma: linear interpolation of its nearly
 # straight log-log curve is then exact to 1e-7, and nothing outside the span outlives the cap.

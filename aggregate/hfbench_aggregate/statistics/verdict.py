@@ -5,8 +5,8 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from .constants import ALPHA, LEAST_EFFECT
-from .moments import BoolArray, FloatArray
+from hfbench_aggregate.statistics.constants import ALPHA, LEAST_EFFECT
+from hfbench_aggregate.statistics.moments import BoolArray, FloatArray
 
 
 class Verdict(StrEnum):

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .constants import ALPHA, LEAST_PROCESS_RUNS, POWER
-from .moments import BoolArray, FloatArray, IntArray, moments, winsorise
-from .student import quantile
-from .verdict import decide, is_called
-from .welch import moderated_welch, sitting_variance, without_spread
+from hfbench_aggregate.statistics.constants import ALPHA, LEAST_PROCESS_RUNS, POWER
+from hfbench_aggregate.statistics.moments import BoolArray, FloatArray, IntArray, moments, winsorise
+from hfbench_aggregate.statistics.student import quantile
+from hfbench_aggregate.statistics.verdict import decide, is_called
+from hfbench_aggregate.statistics.welch import moderated_welch, sitting_variance, without_spread
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .constants import EQUIVALENCE_MARGIN, PRIOR_SHARE_OF_ARM
-from .moments import BoolArray, FloatArray, Moments, ratio
-from .student import quantile, two_sided_p, upper_tail
-from .variance_prior import VariancePrior, variance_prior
+from hfbench_aggregate.statistics.constants import EQUIVALENCE_MARGIN, PRIOR_SHARE_OF_ARM
+from hfbench_aggregate.statistics.moments import BoolArray, FloatArray, Moments, ratio
+from hfbench_aggregate.statistics.student import quantile, two_sided_p, upper_tail
+from hfbench_aggregate.statistics.variance_prior import VariancePrior, variance_prior
 
 
 @dataclass(frozen=True, eq=False)

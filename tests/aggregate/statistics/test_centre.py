@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hfbench_aggregate.statistics import centre, machine_grade, variance_prior, winsorise
 from scipy import stats
+
+from hfbench_aggregate.statistics import centre, machine_grade, variance_prior, winsorise
 
 
 def test_agrees_with_a_plain_computation() -> None:

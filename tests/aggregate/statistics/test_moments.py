@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from hfbench_aggregate.statistics import moments, winsorise
 
 RAGGED = np.array(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from hfbench_aggregate.statistics import SittingSd, SittingSource, sitting_sd
 
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.special import polygamma
+
 from hfbench_aggregate.statistics import VariancePrior, inverse_trigamma, variance_prior
 from hfbench_aggregate.statistics.variance_prior import NO_PRIOR
-from scipy.special import polygamma
 
 
 def _family(d0: float, s0_squared: float, d: np.ndarray) -> np.ndarray:

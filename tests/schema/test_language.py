@@ -1,0 +1,66 @@
+"""What is promised to be stable: suites, machine keys, cell ids, canonical names."""
+
+import pytest
+
+from hfbench_schema.cells import parse_cell
+from hfbench_schema.machine_key import machine_key
+from hfbench_schema.privacy import find_private, scrub
+from hfbench_schema.submission import Machine
+from hfbench_schema.suites import UnknownSuiteError, find_suite, latest_suite, published_suites
+
+PUBLISHED = {("smoke", 1): "5804b765f995c5fd4a1d1e694497bfad6bd4dc43dbbe85e72015da1d0ca94afb"}
+
+
+def test_a_published_suite_never_changes() -> None:
+    assert {(s.name, s.version): s.sha256 for s in published_suites()} == PUBLISHED
+
+
+def test_a_suite_names_its_models_and_cells() -> None:
+    suite = latest_suite("smoke")
+    assert {cell.model for cell in suite.cells} == set(suite.models)
+    assert all(cell.suite == "smoke" for cell in suite.cells)
+    assert find_suite("smoke", 99) is None
+    with pytest.raises(UnknownSuiteError, match="there are: smoke"):
+        latest_suite("smoek")
+
+
+def test_cell_ids_read_back() -> None:
+    for cell in latest_suite("smoke").cells:
+        assert parse_cell(cell.id) == cell
+    for wrong in ("", "smoke/bert", "smoke/bert-base/torch-eager/cpu/fp32/b0-s64"):
+        with pytest.raises(ValueError, match="is no cell id"):
+            parse_cell(wrong)
+
+
+def machine(**changes: object) -> Machine:
+    facts: dict[str, object] = {
+        "os": "Linux",
+        "architecture": "x86_64",
+        "cpu": {"vendor": "GenuineIntel", "name": "Xeon", "physical_cores": 2, "logical_cores": 2},
+        "usable_cores": 2,
+        "memory_gib": 24,
+        "virtualised": True,
+        "accelerators": [],
+    }
+    return facts | changes  # type: ignore[return-value]
+
+
+def test_the_machine_key_holds_what_makes_numbers_incomparable_and_nothing_else() -> None:
+    key = machine_key(machine())
+    assert key == "m1-b13af38b8da66dd5"
+    assert machine_key(machine(kernel="6.1", memory_gib=32)) == key
+    assert machine_key(machine(usable_cores=1)) != key
+    gpu = {"vendor": "NVIDIA", "name": "H200", "memory_gib": 140}
+    assert machine_key(machine(accelerators=[gpu])) != key
+    assert machine_key(machine(accelerators=[gpu | {"driver": "580.1"}])) == machine_key(
+        machine(accelerators=[gpu])
+    )
+
+
+def test_private_names_do_not_leave_the_machine() -> None:
+    traceback = 'File "/home/ada/venv/lib/torch/nn.py", line 3; ada@example.org at 10.1.2.3'
+    assert find_private(traceback)
+    clean = scrub(traceback)
+    assert find_private(clean) is None
+    assert "nn.py" in clean
+    assert "ada" not in clean
