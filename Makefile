@@ -15,7 +15,7 @@ STORE := build/demo/store
 RESULTS := build/demo/results
 SITE := build/demo/site
 
-.PHONY: demo test check clean
+.PHONY: demo test check bias clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/demo.stamp ## measure two transformers versions here, and read the verdict
@@ -44,6 +44,9 @@ $(VENV)/dev.stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	touch $@ $(VENV)/demo.stamp
+
+bias: $(VENV)/dev.stamp ## compare hfbench with a bare timing loop
+	$(BIN)/python benchmarks/harness_bias.py
 
 clean: ## remove everything that was built, environments included
 	rm -rf $(VENV) .cache build

@@ -14,7 +14,7 @@ from hfbench_schema.reports import Report
 from hfbench_schema.submission import MEASURED_STATUSES, Submission
 from hfbench_schema.suites import UnknownSuiteError, latest_suite
 from hfbench_schema.validation import validate as validate_bytes
-from hfbench_submit.document import write_submission
+from hfbench_submit.document import check_plan, write_submission
 from hfbench_submit.environments import build_environments
 from hfbench_submit.errors import SubmitError
 from hfbench_submit.machine_facts import machine_facts
@@ -87,6 +87,7 @@ def run(
         process_runs=process_runs or chosen.process_runs,
         machine=machine,
     )
+    check_plan(plan)
     left_out = len(chosen.cells) - len(selected)
     if left_out and cells is None:
         console.print(f"{left_out} cells left out: this machine has no device for them")

@@ -6,8 +6,10 @@ from pathlib import Path
 from hfbench_schema import __version__
 from hfbench_schema.canonical import canonical_bytes, sha256_hex
 from hfbench_schema.files import write_atomically
-from hfbench_schema.submission import SUBMISSION_SCHEMA, Submission
-from hfbench_schema.timestamps import format_moment, parse_moment
+from hfbench_schema.submission import SUBMISSION_SCHEMA, ProcessRun, Submission
+from hfbench_schema.timestamps import format_moment, now, parse_moment
+from hfbench_schema.validation import validate
+from hfbench_submit.errors import SubmitError
 from hfbench_submit.journal import Journal
 from hfbench_submit.sitting import SittingPlan
 
@@ -39,6 +41,30 @@ def submission_document(plan: SittingPlan, journal: Journal) -> Submission:
         "environments": [environment.facts for environment in plan.environments],
         "process_runs": journal.process_runs,
     }
+
+
+def check_plan(plan: SittingPlan) -> None:
+    """Make sure before measuring that the submission will be valid: nobody loses hours to a label.
+
+    Raises:
+        SubmitError: a fact of this machine or of an environment would be refused.
+    """
+    moment = format_moment(now())
+    unmeasured: ProcessRun = {
+        "cell": plan.cells[0].id,
+        "environment": 0,
+        "block": 0,
+        "started_at": moment,
+        "wall_ns": 1,
+        "status": "error",
+        "reason": "not measured yet",
+    }
+    header = {"sitting": "0" * 32, "seed": 0, "machine": plan.machine}
+    document = submission_document(plan, Journal(Path(), header, [moment], [unmeasured]))
+    report = validate(canonical_bytes(document))
+    if not report.accepted:
+        findings = "\n  ".join(str(finding) for finding in report.findings)
+        raise SubmitError(f"the submission would be refused, so nothing is measured:\n  {findings}")
 
 
 def write_submission(plan: SittingPlan, journal: Journal, folder: Path) -> Path:

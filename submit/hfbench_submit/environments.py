@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import platformdirs
@@ -21,6 +22,7 @@ from filelock import FileLock
 
 from hfbench_schema.canonical import document_sha256
 from hfbench_schema.files import write_atomically
+from hfbench_schema.privacy import scrub
 from hfbench_schema.submission import EnvironmentFacts
 from hfbench_submit.errors import SubmitError
 
@@ -28,7 +30,8 @@ _PROBE = """
 import importlib.metadata, json, platform, re
 names = {}
 for d in importlib.metadata.distributions():
-    names.setdefault(re.sub(r"[-_.]+", "-", d.metadata["Name"]).lower(), d.version)
+    if d.metadata["Name"] and d.version:
+        names.setdefault(re.sub(r"[-_.]+", "-", d.metadata["Name"]).lower(), d.version)
 print(json.dumps({"python": platform.python_version(), "packages": names}))
 """
 _TOOLS = ("pip", "setuptools", "wheel")
@@ -77,7 +80,8 @@ def build_environments(
 
 
 def _environment(record: dict[str, Any], requirements: str, replica: int) -> Environment:
-    label = requirements.replace("==", "-").replace(" ", "+") + (f"~{replica}" if replica else "")
+    label = scrub(requirements).replace("==", "-").replace(" ", "+")
+    label += f"~{replica}" if replica else ""
     facts: EnvironmentFacts = {
         "label": label[-128:],
         "replica": replica,
@@ -106,8 +110,10 @@ def _ensure(
     for abandoned in folder.glob(f"{key}-*"):
         shutil.rmtree(abandoned, ignore_errors=True)
     target = Path(tempfile.mkdtemp(prefix=f"{key}-", dir=folder))
-    say(f"building environment {' '.join(requirements)} (usually under a minute)")
+    begun = monotonic()
+    say(f"building environment {' '.join(requirements)}: usually under a minute")
     _install(target, requirements, base)
+    say(f"built in {monotonic() - begun:.0f} s")
     record = {"folder": str(target), "site_packages": _site_packages(target)} | _probe(target)
     write_atomically(record_path, json.dumps(record).encode())
     _log_path(target).unlink()

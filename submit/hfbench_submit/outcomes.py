@@ -2,7 +2,9 @@
 
 import re
 import signal
+from collections.abc import Mapping
 from typing import Any
+from unicodedata import normalize
 
 from hfbench_schema.privacy import scrub
 from hfbench_submit.launching import WorkerOutcome
@@ -10,12 +12,23 @@ from hfbench_submit.launching import WorkerOutcome
 LONGEST_REASON = 2000
 
 
-def outcome_fields(outcome: WorkerOutcome, timeout_s: float) -> dict[str, Any]:
-    """Return status, and what goes with it: the measurement, or the reason there is none."""
-    if "measured" in outcome.messages:
-        return _measured_fields(outcome.messages)
-    status, reason = _failure(outcome, timeout_s)
-    return {"status": status, "reason": printable_reason(reason)}
+def outcome_fields(
+    outcome: WorkerOutcome, packages: Mapping[str, str], timeout_s: float
+) -> dict[str, Any]:
+    """Return status, and what goes with it: the measurement, or the reason there is none.
+
+    `packages` are what the environment was said to hold: a worker that loaded anything else
+    measured something else.
+    """
+    if not {"loaded", "measured"} <= outcome.messages.keys():
+        status, reason = _failure(outcome, timeout_s)
+        return {"status": status, "reason": printable_reason(reason)}
+    loaded: dict[str, str] = outcome.messages["loaded"]["packages"]
+    differing = {name: v for name, v in loaded.items() if packages.get(name) != v}
+    if differing:
+        reason = f"the worker loaded {differing}, which is not what its environment holds"
+        return {"status": "error", "reason": printable_reason(reason)}
+    return _measured_fields(outcome.messages)
 
 
 def _measured_fields(messages: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -52,7 +65,7 @@ def _end(returncode: int) -> str:
 
 def printable_reason(text: str) -> str:
     """Return a reason as one printable line without private names, its end kept if it is long."""
-    lines = [line.strip() for line in scrub(text).splitlines()]
+    lines = [line.strip() for line in scrub(normalize("NFC", text)).splitlines()]
     line = " | ".join(line for line in lines if line)
     line = re.sub(r"\s+", " ", "".join(c if c.isprintable() else " " for c in line)).strip()
     return line if len(line) <= LONGEST_REASON else "... " + line[4 - LONGEST_REASON :]

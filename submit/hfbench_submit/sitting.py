@@ -119,8 +119,9 @@ def measure_slot(plan: SittingPlan, slot: Slot) -> ProcessRun:
     """Launch one worker for one slot and return its process run, failed or not."""
     cell = next(cell for cell in plan.cells if cell.id == slot.cell)
     started_at = format_moment(now())
+    environment = plan.environments[slot.environment]
     outcome = run_worker(
-        plan.environments[slot.environment].python,
+        environment.python,
         _worker_plan(plan.suite, cell),
         plan.machine["usable_cores"],
         plan.timeout_s,
@@ -131,7 +132,7 @@ def measure_slot(plan: SittingPlan, slot: Slot) -> ProcessRun:
         "block": slot.block,
         "started_at": started_at,
         "wall_ns": outcome.wall_ns,
-        **outcome_fields(outcome, plan.timeout_s),  # type: ignore[typeddict-item]
+        **outcome_fields(outcome, environment.facts["packages"], plan.timeout_s),  # type: ignore[typeddict-item]
     }
     return run
 
