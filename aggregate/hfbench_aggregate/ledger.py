@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Any, Final, TypedDict, get_type_hints
+from typing import Any, Final, TypedDict, get_origin, get_type_hints
 
 from hfbench_aggregate.store import LocalStore, StoreError
 from hfbench_schema.canonical import StrictJSONError, canonical_bytes, sha256_hex, strict_json
@@ -49,6 +49,9 @@ class Entry(TypedDict):
     findings: list[EntryFinding]
 
 
+_FIELDS = {name: get_origin(kind) or kind for name, kind in get_type_hints(Entry).items()}
+
+
 @dataclass(frozen=True)
 class TornLine:
     """The last line of `file` was cut short while being written; `kept` bytes come before it."""
@@ -57,13 +60,13 @@ class TornLine:
     kept: int
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Ledger:
     """All entries, oldest first, and the sha256 of the line of each."""
 
-    entries: tuple[Entry, ...] = ()
-    hashes: tuple[str, ...] = ()
-    torn: TornLine | None = None
+    entries: list[Entry]
+    hashes: list[str]
+    torn: TornLine | None
 
     @property
     def head(self) -> str:
@@ -77,11 +80,6 @@ class Ledger:
             if entry["event"] == ACCEPTED:
                 found.setdefault(entry["sha256"], entry)
         return found
-
-    def extended(self, entry: Entry) -> "Ledger":
-        """Return the ledger with one more entry."""
-        line_hash = sha256_hex(canonical_bytes(entry))
-        return Ledger((*self.entries, entry), (*self.hashes, line_hash), self.torn)
 
 
 def read_ledger(store: LocalStore) -> Ledger:
@@ -100,7 +98,7 @@ def read_ledger(store: LocalStore) -> Ledger:
         entry = _checked_entry(line, previous, hashes[-1] if hashes else NO_ENTRY, path, number)
         entries.append(entry)
         hashes.append(sha256_hex(line))
-    return Ledger(tuple(entries), tuple(hashes), _torn(files))
+    return Ledger(entries, hashes, _torn(files))
 
 
 def record(
@@ -109,16 +107,19 @@ def record(
     files: Mapping[PurePosixPath, bytes],
     report: Report,
     moment: datetime,
-) -> Ledger:
-    """Commit `files` together with the entry that decides about them; return the new ledger.
+) -> None:
+    """Commit `files` together with the entry that decides about them, which `ledger` gains.
+
+    `moment` must be `not_before_the_last`.
 
     Raises:
         OSError: the disk is full, or not writable.
     """
-    moment = not_before_the_last(ledger, moment)
     entry = _entry(ledger, report, moment)
-    store.commit(files, ledger_path(moment), canonical_bytes(entry) + b"\n")
-    return ledger.extended(entry)
+    line = canonical_bytes(entry)
+    store.commit(files, ledger_path(moment), line + b"\n")
+    ledger.entries.append(entry)
+    ledger.hashes.append(sha256_hex(line))
 
 
 def not_before_the_last(ledger: Ledger, moment: datetime) -> datetime:
@@ -185,10 +186,9 @@ def _checked_entry(
 
 def _parsed(line: bytes) -> Any:
     value = strict_json(line)
-    types = get_type_hints(Entry)
-    if not isinstance(value, dict) or value.keys() != types.keys():
+    if not isinstance(value, dict) or value.keys() != _FIELDS.keys():
         raise StrictJSONError("its fields are not those of an entry")
-    if not all(isinstance(value[name], getattr(t, "__origin__", t)) for name, t in types.items()):
+    if not all(isinstance(value[name], kind) for name, kind in _FIELDS.items()):
         raise StrictJSONError("a field has the wrong type")
     if canonical_bytes(value) != line:
         raise StrictJSONError("it is not in canonical form")
@@ -198,6 +198,6 @@ def _parsed(line: bytes) -> Any:
 def _broken(path: PurePosixPath, number: int, what: str) -> LedgerError:
     return LedgerError(
         f"the ledger is broken: {path} line {number} {what}. The ledger is only ever appended "
-        f"to, so something else wrote there. To mend it: restore ledger/ from a backup; the "
-        f"submissions need not change, and intake decides again about what is not in it."
+        f"to, so something else wrote there. To mend it: restore ledger/ from a backup, then run "
+        f"hfbench-aggregate verify; the submissions themselves are not touched by this."
     )

@@ -133,6 +133,14 @@ class LocalStore:
         """Return the files of the ledger, oldest first."""
         return [path for path in self.files(LEDGER) if path.suffix == ".jsonl"]
 
+    def write(self, path: PurePosixPath, data: bytes) -> None:
+        """Write one file, wholly or not at all.
+
+        Raises:
+            OSError: the disk is full, or not writable.
+        """
+        write_atomically(self.root / path, data)
+
     def commit(
         self, files: Mapping[PurePosixPath, bytes], ledger_file: PurePosixPath, lines: bytes
     ) -> None:
@@ -143,7 +151,7 @@ class LocalStore:
                 the last line in part; the same commit again completes them.
         """
         for path, data in files.items():
-            write_atomically(self.root / path, data)
+            self.write(path, data)
         append_durably(self.root / ledger_file, lines)
         sync_folder((self.root / ledger_file).parent)
 
@@ -196,12 +204,9 @@ class LocalStore:
         return target
 
     def _sweep(self) -> None:
-        """Delete temporary files of killed writers; not in `proposals/`, whose writers no lock
-
-        holds back.
-        """
-        for folder in (SUBMISSIONS, REFUSED, LEDGER, RELEASES):
-            for path in sorted((self.root / folder).rglob(f"{_UNFINISHED}*")):
+        """Delete temporary files of killed writers, save in `proposals/`, which takes no lock."""
+        for folder in (f"{SUBMISSIONS}/*/*", REFUSED, LEDGER, RELEASES):
+            for path in sorted(self.root.glob(f"{folder}/{_UNFINISHED}*")):
                 if path.is_dir():
                     shutil.rmtree(path)
                 else:

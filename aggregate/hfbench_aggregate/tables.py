@@ -110,9 +110,10 @@ class CellRow(TypedDict):
 
 
 class ComparedCell(TypedDict):
-    """One verdict. `low` and `high` bound `ratio` at 95 %; `selected_low` and `selected_high`
+    """One verdict, about one cell.
 
-    allow for having been selected as a finding (null unless the verdict is faster or slower).
+    `low` and `high` bound `ratio` at 95 %; `selected_low` and `selected_high` allow for having
+    been selected as a finding (null unless the verdict is faster or slower).
     `detectable` is the smallest ratio above 1 that this data would have shown with 80 % power.
     `process_runs` is [baseline, candidate]. `wording` says the verdict in a sentence.
     """

@@ -1,0 +1,190 @@
+"""`hfbench-aggregate`: take in submissions, compare versions, make releases, verify a store."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hfbench_schema import __version__
+
+if TYPE_CHECKING:
+    from hfbench_aggregate.intake import Decision
+    from hfbench_aggregate.selection import Pair
+    from hfbench_aggregate.store import LocalStore
+    from hfbench_aggregate.tables import Comparison
+
+# The commands import what they need when they run: numpy and scipy take most of a second, which
+# neither --help nor a mistyped path should wait for.
+
+FINDINGS = 1
+BAD_INPUT = 2
+_STORE = click.argument("folder", metavar="STORE", type=click.Path(path_type=Path))
+
+
+class _BadInputError(click.ClickException):
+    exit_code = BAD_INPUT
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="hfbench-aggregate")
+def main() -> None:
+    """Keep a store of submissions: take them in, compare versions, publish releases.
+
+    STORE is a local folder. Exit status: 0 all well, 1 something was refused or found, 2 the
+    command or the store cannot be used as it is.
+    """
+
+
+@main.command()
+@_STORE
+def intake(folder: Path) -> None:
+    """Decide about every proposal; exit 1 if one is refused.
+
+    Interrupt it whenever you like: the same command goes on where it stopped.
+    """
+    with _opened(folder) as store:
+        from hfbench_aggregate.intake import take_in
+
+        result = take_in(store)
+    for note in result.notes:
+        click.echo(f"note: {note}")
+    for decision in result.decisions:
+        click.echo(_decision_text(decision))
+    outcomes = [decision.outcome for decision in result.decisions]
+    counts = {name: outcomes.count(name) for name in ("accepted", "refused", "known")}
+    click.echo(
+        f"{counts['accepted']} accepted, {counts['refused']} refused, "
+        f"{counts['known']} already in the store"
+    )
+    if counts["refused"]:
+        raise SystemExit(FINDINGS)
+
+
+@main.command()
+@_STORE
+@click.option("--baseline", required=True, metavar="VERSION", help="As in transformers==4.57.6.")
+@click.option(
+    "--candidate",
+    required=True,
+    metavar="VERSION",
+    help="What is faster or slower than the baseline. The baseline's again for an A/A comparison.",
+)
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="JSON has the fields of a release's comparisons.json.",
+)
+def compare(folder: Path, baseline: str, candidate: str, output: str) -> None:
+    """Compare two versions on every machine that measured both.
+
+    A version is package==version, or several with commas between. Environments that differ in
+    anything else that is compared (torch, tensorflow, python) are never pooled.
+    """
+    with _opened(folder) as store:
+        pairs = _pairs(store, baseline, candidate)
+        from hfbench_aggregate.comparison import compare_pair
+
+        comparisons = [compare_pair(pair) for pair in pairs]
+    if output == "json":
+        click.echo(json.dumps(comparisons, indent=2, ensure_ascii=False))
+    else:
+        _print_comparisons(comparisons, [pair.family.machine_title for pair in pairs])
+
+
+@main.command()
+@_STORE
+def release(folder: Path) -> None:
+    """Publish the next release and print its folder.
+
+    If nothing has changed since the last one, that is the one printed.
+    """
+    with _opened(folder) as store:
+        from hfbench_aggregate.publication import publish
+
+        published = publish(store)
+    if published.new:
+        click.echo(f"release {published.version}", err=True)
+    else:
+        click.echo(f"nothing has changed since release {published.version}", err=True)
+    click.echo(published.path)
+
+
+@main.command()
+@_STORE
+def verify(folder: Path) -> None:
+    """Check the whole store; exit 1 on any problem.
+
+    Checks the ledger's chain, and every name against the bytes it stands for.
+    """
+    with _opened(folder) as store:
+        from hfbench_aggregate.verification import verify_store
+
+        result = verify_store(store)
+    for problem in result.problems:
+        click.echo(f"problem: {problem}")
+    click.echo(
+        f"submissions: {result.submissions}, ledger entries: {result.entries}, "
+        f"releases: {result.releases}, problems: {len(result.problems)}"
+    )
+    if result.problems:
+        raise SystemExit(FINDINGS)
+
+
+@contextmanager
+def _opened(folder: Path) -> "Iterator[LocalStore]":
+    """Open a store; turn what can go wrong with it into one message and exit status 2."""
+    from hfbench_aggregate.store import LocalStore, StoreError
+
+    try:
+        yield LocalStore(folder)
+    except StoreError as error:
+        raise _BadInputError(str(error)) from error
+    except OSError as error:
+        raise _BadInputError(
+            f"{error.filename or folder}: {error.strerror or error}. Nothing that was decided is "
+            f"lost: mend that (free space, permissions), then run the same command again"
+        ) from error
+
+
+def _pairs(store: "LocalStore", baseline: str, candidate: str) -> "list[Pair]":
+    from hfbench_aggregate.ledger import read_ledger
+    from hfbench_aggregate.loading import accepted_submissions
+    from hfbench_aggregate.reduction import families
+    from hfbench_aggregate.selection import SelectionError, selected_pairs
+
+    submissions = accepted_submissions(store, read_ledger(store))
+    try:
+        return selected_pairs(families(submissions), baseline, candidate)
+    except SelectionError as error:
+        raise _BadInputError(str(error)) from error
+
+
+def _decision_text(decision: "Decision") -> str:
+    from hfbench_schema.reports import printable
+
+    if decision.outcome == "known":
+        return f"already in the store: {decision.path}"
+    lines = [f"accepted: {decision.path}"]
+    if decision.outcome == "refused":
+        lines = [f"refused: {printable(decision.name)}, with the reasons in {decision.path}"]
+    lines += [f"  {finding}" for finding in decision.report.findings]
+    return "\n".join(lines)
+
+
+def _print_comparisons(comparisons: "list[Comparison]", machines: list[str]) -> None:
+    from rich.console import Console
+
+    from hfbench_aggregate.printing import comparison_text
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    for number, (comparison, machine) in enumerate(zip(comparisons, machines, strict=True)):
+        if number:
+            console.print()
+        text = comparison_text(comparison, machine, console.width)
+        console.print(text, soft_wrap=True)

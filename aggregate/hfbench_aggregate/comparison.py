@@ -1,0 +1,163 @@
+"""Comparisons: the statistics applied to a pair of environments, as rows of a release."""
+
+from typing import Final
+
+import numpy as np
+
+from hfbench_aggregate.environments import REPLICA, Environment, differing, hidden_differences
+from hfbench_aggregate.interleaving import interleaved_if_enough
+from hfbench_aggregate.reduction import Arm, Family, run_flags
+from hfbench_aggregate.rounding import published
+from hfbench_aggregate.selection import Pair
+from hfbench_aggregate.statistics import (
+    SittingSd,
+    SittingSource,
+    VersionComparison,
+    centre,
+    compare_versions,
+    sitting_sd,
+)
+from hfbench_aggregate.statistics.moments import FloatArray
+from hfbench_aggregate.tables import ComparedCell, Comparison
+from hfbench_aggregate.wording import counted, percent, short_names, verdict_wording
+
+_MS: Final = 1000.0
+
+
+def compare_pair(pair: Pair) -> Comparison:
+    """Compare two environments in every cell that either has process runs of."""
+    cells = pair.family.cells(pair.baseline, pair.candidate)
+    every = pair.family.arm(pair.baseline, cells), pair.family.arm(pair.candidate, cells)
+    a, b = interleaved_if_enough(*every)
+    term = sitting_sd(a.x, b.x, a.sittings, b.sittings)
+    result = compare_versions(
+        a.x,
+        b.x,
+        sitting_sd=term.sd,
+        sittings_baseline=term.sittings_baseline,
+        sittings_candidate=term.sittings_candidate,
+    )
+    return {
+        "machine_key": pair.family.machine_key,
+        "suite": pair.family.suite_title,
+        "baseline": pair.baseline.title,
+        "candidate": pair.candidate.title,
+        "same_versions": differing(pair.baseline, pair.candidate) == {REPLICA},
+        "design": term.source.value,
+        "sitting_sd": published(term.sd.max(initial=0.0)) or 0.0,
+        "sittings": [_sittings(a), _sittings(b)],
+        "provisional": _provisional(term),
+        "tested": int(np.isfinite(result.q).sum()),
+        "warnings": [*_left_out(every, (a, b)), *_warnings(pair)],
+        "cells": _rows(pair, cells, (a, b), result),
+    }
+
+
+def _rows(
+    pair: Pair, cells: list[str], arms: tuple[Arm, Arm], result: VersionComparison
+) -> list[ComparedCell]:
+    """Turn the arrays of a comparison into rows."""
+    medians = [_milliseconds(arm) for arm in arms]
+    rows = [_row(place, cell, result) for place, cell in enumerate(cells)]
+    _, candidate = short_names(pair.baseline.title, pair.candidate.title)
+    for place, row in enumerate(rows):
+        row["baseline_ms"], row["candidate_ms"] = (published(side[place]) for side in medians)
+        row["flags"] = _flags(pair, row["cell"], place, result)
+        row["wording"] = verdict_wording(row, candidate)
+    return rows
+
+
+def _row(place: int, cell: str, result: VersionComparison) -> ComparedCell:
+    """Return one row, with what only the pair knows left open."""
+    return {
+        "cell": cell,
+        "verdict": str(result.verdict[place]),
+        "wording": "",
+        "ratio": _ratio(result.theta[place]),
+        "low": _ratio(result.low[place]),
+        "high": _ratio(result.high[place]),
+        "selected_low": _ratio(result.fcr_low[place]),
+        "selected_high": _ratio(result.fcr_high[place]),
+        "p": published(result.p[place]),
+        "q": published(result.q[place]),
+        "p_equivalent": published(result.p_equivalent[place]),
+        "detectable": _ratio(result.detectable[place]),
+        "process_runs": [
+            int(result.process_runs_baseline[place]),
+            int(result.process_runs_candidate[place]),
+        ],
+        "baseline_ms": None,
+        "candidate_ms": None,
+        "flags": [],
+    }
+
+
+def _ratio(theta: float) -> float | None:
+    with np.errstate(over="ignore"):  # an absurd interval has no end that could be published
+        return published(np.exp(theta))
+
+
+def _milliseconds(arm: Arm) -> FloatArray:
+    """Return the typical time of each cell in ms, NaN without process runs."""
+    milliseconds: FloatArray = np.exp(centre(arm.x).centre) * _MS
+    return milliseconds
+
+
+def _sittings(*arms: Arm) -> int:
+    """Count the sittings with measured process runs."""
+    return len({number for arm in arms for number in arm.sittings[arm.sittings >= 0].tolist()})
+
+
+def _left_out(every: tuple[Arm, Arm], used: tuple[Arm, Arm]) -> list[str]:
+    number = _sittings(*every) - _sittings(*used)
+    verb = "is" if number == 1 else "are"
+    noun = counted(number, "sitting")
+    return [f"{noun} measured only one of the two and {verb} left out"] if number else []
+
+
+def _provisional(term: SittingSd) -> str | None:
+    if term.source is not SittingSource.DEFAULT:
+        return None
+    assumed = f"sd {percent(term.sd.max(initial=0))}"
+    single = max(term.sittings_baseline.max(initial=0), term.sittings_candidate.max(initial=0)) <= 1
+    reason = "one sitting per version" if single else "too few cells in several sittings"
+    return f"{reason}: how much sittings differ is not measured but assumed ({assumed})"
+
+
+def _flags(pair: Pair, cell: str, place: int, result: VersionComparison) -> list[str]:
+    """Return the flags of both sides of a cell, each with its side."""
+    sides = (
+        ("baseline", pair.baseline, result.unstable_baseline, result.process_runs_baseline),
+        ("candidate", pair.candidate, result.unstable_candidate, result.process_runs_candidate),
+    )
+    flags = []
+    for side, environment, unstable, count in sides:
+        found = run_flags(pair.family.runs_of(environment, cell))
+        if unstable[place]:
+            found.append(f"unstable in {unstable[place]} of {count[place]}")
+        flags += [f"{side}: {flag}" for flag in found]
+    return flags
+
+
+def _warnings(pair: Pair) -> list[str]:
+    """Say what varies between the two sides beyond what they are compared by."""
+    facts = pair.family.facts
+    warnings = [
+        hidden_differences(facts[pair.baseline], facts[pair.candidate]),
+        _threads_differ(pair),
+    ]
+    return [warning for warning in warnings if warning]
+
+
+def _threads_differ(pair: Pair) -> str | None:
+    a, b = (_threads(pair.family, side) for side in (pair.baseline, pair.candidate))
+    if a == b or not a or not b:
+        return None
+    return f"threads differ: {' and '.join(sorted(a))} / {' and '.join(sorted(b))}"
+
+
+def _threads(family: Family, environment: Environment) -> set[str]:
+    """Return the thread counts of the measured process runs, as text."""
+    runs = [run for key, runs in family.runs.items() if key[0] == environment for run in runs]
+    counts = [run.threads for run in runs if run.middle_ns and run.threads]
+    return {f"{count['intra_op']} intra-op, {count['inter_op']} inter-op" for count in counts}

@@ -1,0 +1,90 @@
+"""The notes of a release: what is in it, in words, written from its tables."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from hfbench_aggregate.statistics.verdict import Verdict
+from hfbench_aggregate.tables import CellRow, ComparedCell, Comparison, MachineRow, Manifest
+from hfbench_aggregate.wording import counted, in_common, summary
+
+_MARKUP = re.compile(r"([\\`*_\[\]<>|&!#~])")
+
+
+def release_notes(
+    manifest: Manifest,
+    previous: Manifest | None,
+    machines: Sequence[MachineRow],
+    cells: Sequence[CellRow],
+    comparisons: Sequence[Comparison],
+) -> str:
+    """Return the notes as Markdown; strangers' text in it is plain text."""
+    sections = [
+        f"# Release {manifest['version']}",
+        _counts(manifest, cells, machines),
+        _news(manifest, previous),
+        "## Verdicts",
+        *_verdicts(machines, comparisons),
+        "## Provisional",
+        _provisional(comparisons),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _counts(manifest: Manifest, cells: Sequence[CellRow], machines: Sequence[MachineRow]) -> str:
+    measured = sum(row["measured"] for row in cells)
+    missing = sum(len(row["process_runs"]) for row in cells) - measured
+    failed = f" ({missing} more failed)" if missing else ""
+    return (
+        f"As of {manifest['as_of']}: {counted(len(manifest['inputs']), 'submission')} from "
+        f"{counted(len(machines), 'machine')}, {counted(measured, 'measured process run')}{failed}."
+    )
+
+
+def _news(manifest: Manifest, previous: Manifest | None) -> str:
+    if previous is None:
+        return "This is the first release."
+    before = {row["sha256"] for row in previous["inputs"]}
+    after = {row["sha256"] for row in manifest["inputs"]}
+    changes = [f"{counted(len(after - before), 'submission')} more"]
+    if before - after:
+        changes.append(f"{counted(len(before - after), 'submission')} fewer")
+    if previous["method_version"] != manifest["method_version"]:
+        changes.append(f"method {manifest['method_version']} for {previous['method_version']}")
+    return f"Since {previous['version']}: {', '.join(changes)}."
+
+
+def _verdicts(machines: Sequence[MachineRow], comparisons: Sequence[Comparison]) -> Iterator[str]:
+    """Yield one paragraph or list a comparison, machine by machine."""
+    if not comparisons:
+        yield "Nothing to compare: no machine has measured two versions of transformers."
+    for machine in machines:
+        own = [c for c in comparisons if c["machine_key"] == machine["machine_key"]]
+        if own:
+            yield f"### {_plain(machine['title'])}"
+        for comparison in own:
+            where = f"{comparison['suite']}, {in_common(comparison)}"
+            lines = [f"{_plain(where)}: {_plain(summary(comparison))}."]
+            lines += [_line(row) for row in comparison["cells"] if _called(row)]
+            yield "\n".join(lines)
+
+
+def _called(row: ComparedCell) -> bool:
+    return row["verdict"] in (Verdict.SLOWER, Verdict.FASTER)
+
+
+def _line(row: ComparedCell) -> str:
+    return f"- `{row['cell']}`: {_plain(row['wording'])}"
+
+
+def _provisional(comparisons: Sequence[Comparison]) -> str:
+    lines = [
+        f"- {_plain(summary(comparison))}: {comparison['provisional']}"
+        for comparison in comparisons
+        if comparison["provisional"]
+    ]
+    return "\n".join(lines) or "No verdict is provisional."
+
+
+def _plain(text: str) -> str:
+    """Escape what Markdown would take for markup."""
+    return _MARKUP.sub(r"\\\1", text)

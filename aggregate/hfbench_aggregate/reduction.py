@@ -1,0 +1,176 @@
+"""From submissions to families of process runs: one number a process run, grouped to compare.
+
+A family is one suite version on one machine key. Within it, the environments of different
+submissions are one if they have the same title. Of the timed iterations of a process run the
+middle pair is kept, two integers, because their logarithm may differ in the last bit from
+processor to processor.
+"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from hfbench_aggregate.environments import Environment, environment_of
+from hfbench_aggregate.loading import Accepted
+from hfbench_aggregate.statistics.constants import LEAST_ITERATIONS
+from hfbench_schema.machine_key import machine_key, machine_title
+from hfbench_schema.submission import EnvironmentFacts, ProcessRun, Threads, timed_iterations
+from hfbench_schema.suites import find_suite
+
+_LONGEST_REASON = 100
+
+
+@dataclass(frozen=True)
+class ReducedRun:
+    """One process run: its median as the integer pair in the middle, and why if it has none.
+
+    `sitting` is the number of its submission within the family, `order` its place in the
+    submission, in the order of launching; `iterations` counts the timed ones.
+    """
+
+    submission: str
+    sitting: int
+    block: int
+    order: int
+    status: str
+    reason: str | None
+    iterations: int
+    warmup_iterations: int
+    middle_ns: tuple[int, int] | None
+    threads: Threads | None
+
+    @property
+    def median_ms(self) -> float | None:
+        """The median of the timed iterations in ms; None if not measured."""
+        return sum(self.middle_ns) / 2e6 if self.middle_ns else None
+
+    @property
+    def x(self) -> float:
+        """The logarithm of that median in seconds, the unit of all statistics; NaN if not there."""
+        return math.log(sum(self.middle_ns) / 2e9) if self.middle_ns else math.nan
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """The measured process runs of one environment, in arrays (cells, process runs).
+
+    `x` is log seconds, NaN for padding; `sittings` numbers the sitting of each, -1 for padding.
+    """
+
+    x: npt.NDArray[np.float64]
+    sittings: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """All process runs of one suite version on one machine; `submissions` are its sittings."""
+
+    machine_key: str
+    suite: str
+    suite_version: int
+    submissions: list[Accepted] = field(default_factory=list)
+    facts: dict[Environment, list[EnvironmentFacts]] = field(default_factory=dict)
+    runs: dict[tuple[Environment, str], list[ReducedRun]] = field(default_factory=dict)
+
+    @property
+    def suite_title(self) -> str:
+        """The suite for people, as in `smoke-1`."""
+        return f"{self.suite}-{self.suite_version}"
+
+    @property
+    def machine_title(self) -> str:
+        """The machine for people, as the latest submission describes it."""
+        return machine_title(self.submissions[-1].document["machine"])
+
+    @property
+    def environments(self) -> list[Environment]:
+        """All environments, from old to new."""
+        return sorted(self.facts, key=lambda environment: environment.sort_key)
+
+    def cells(self, *environments: Environment) -> list[str]:
+        """Return the cells that any of `environments` has process runs of, in the suite's order."""
+        suite = find_suite(self.suite, self.suite_version)
+        places = {cell: place for place, cell in enumerate(suite.cell_ids)} if suite else {}
+        cells = {cell for environment, cell in self.runs if environment in environments}
+        return sorted(cells, key=lambda cell: (places.get(cell, len(places)), cell))
+
+    def runs_of(self, environment: Environment, cell: str) -> list[ReducedRun]:
+        """Return all process runs, measured or not, in the order of submissions and launching."""
+        return self.runs.get((environment, cell), [])
+
+    def arm(self, environment: Environment, cells: list[str]) -> Arm:
+        """Return the measured process runs of `environment`, one row for each of `cells`."""
+        rows = [[run for run in self.runs_of(environment, c) if run.middle_ns] for c in cells]
+        shape = (len(rows), max(map(len, rows), default=0))
+        arm = Arm(np.full(shape, np.nan), np.full(shape, -1, dtype=np.int64))
+        for place, row in enumerate(rows):
+            arm.x[place, : len(row)] = [run.x for run in row]
+            arm.sittings[place, : len(row)] = [run.sitting for run in row]
+        return arm
+
+
+def families(submissions: Iterable[Accepted]) -> list[Family]:
+    """Group submissions by machine key and suite version, sorted by these."""
+    found: dict[tuple[str, str, int], Family] = {}
+    for submission in submissions:
+        suite = submission.document["suite"]
+        key = (machine_key(submission.document["machine"]), suite["name"], suite["version"])
+        _add(found.setdefault(key, Family(*key)), submission)
+    return [found[key] for key in sorted(found)]
+
+
+def run_flags(runs: list[ReducedRun]) -> list[str]:
+    """Say what is unusual about the process runs of one cell in one environment."""
+    measured = [run for run in runs if run.middle_ns]
+    unsteady = sum(run.status == "no_steady_state" for run in measured)
+    few = sum(run.iterations < LEAST_ITERATIONS for run in measured)
+    flags = [f"no_steady_state in {unsteady} of {len(measured)}"] if unsteady else []
+    flags += [f"few_iterations in {few} of {len(measured)}"] if few else []
+    reasons: dict[str, Counter[str]] = defaultdict(Counter)
+    for run in runs:
+        if not run.middle_ns:
+            reasons[run.status][run.reason or ""] += 1
+    return flags + [_failed(status, reasons[status]) for status in sorted(reasons)]
+
+
+def _failed(status: str, reasons: Counter[str]) -> str:
+    """Say how many process runs failed with one status, and the most frequent reason."""
+    count = reasons.total()
+    noun = "process run" if count == 1 else "process runs"
+    reason = reasons.most_common(1)[0][0]
+    if len(reason) > _LONGEST_REASON:
+        reason = reason[:_LONGEST_REASON] + "..."
+    return f"{count} {noun} failed: {status}" + (f" ({reason})" if reason else "")
+
+
+def _add(family: Family, submission: Accepted) -> None:
+    sitting = len(family.submissions)
+    family.submissions.append(submission)
+    environments = [environment_of(facts) for facts in submission.document["environments"]]
+    for environment, facts in zip(environments, submission.document["environments"], strict=True):
+        family.facts.setdefault(environment, []).append(facts)
+    for order, run in enumerate(submission.document["process_runs"]):
+        key = (environments[run["environment"]], run["cell"])
+        reduced = _reduce(run, submission.sha256, sitting, order)
+        family.runs.setdefault(key, []).append(reduced)
+
+
+def _reduce(run: ProcessRun, submission: str, sitting: int, order: int) -> ReducedRun:
+    timed = sorted(timed_iterations(run))
+    count = len(timed)
+    return ReducedRun(
+        submission=submission,
+        sitting=sitting,
+        block=run["block"],
+        order=order,
+        status=run["status"],
+        reason=run.get("reason"),
+        iterations=count,
+        warmup_iterations=run.get("warmup_iterations", 0),
+        middle_ns=(timed[(count - 1) // 2], timed[count // 2]) if timed else None,
+        threads=run.get("threads"),
+    )

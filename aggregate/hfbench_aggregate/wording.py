@@ -1,0 +1,99 @@
+"""Verdicts and figures as people read them."""
+
+from collections import Counter
+
+from hfbench_aggregate.statistics.constants import EQUIVALENCE_MARGIN, LEAST_PROCESS_RUNS
+from hfbench_aggregate.statistics.verdict import Verdict
+from hfbench_aggregate.tables import ComparedCell, Comparison
+
+
+def percent(share: float) -> str:
+    """Write a share: .032 is `3.2 %`, .02 is `2 %`, 1.234 is `123 %`."""
+    size = abs(100 * share)
+    return f"{size:.{0 if size >= 100 else 1}f}".removesuffix(".0") + " %"
+
+
+def direction(ratio: float) -> str:
+    """Write a ratio of times as a change: 1.032 is `3.2 % slower`, .9 is `10 % faster`."""
+    return f"{percent(ratio - 1)} {'slower' if ratio >= 1 else 'faster'}"
+
+
+def span(low: float, high: float) -> str:
+    """Write an interval of a ratio: `2 % faster and 4 % slower`, `1.1 % and 5.4 % slower`."""
+    if low < 1 <= high:
+        return f"{direction(low)} and {direction(high)}"
+    near, far = sorted((low, high), key=lambda ratio: abs(ratio - 1))
+    return f"{percent(near - 1)} and {direction(far)}"
+
+
+def verdict_wording(row: ComparedCell, candidate: str) -> str:
+    """Say the verdict of one cell in a sentence; `candidate` names what was compared."""
+    ratio, low, high = row["ratio"], row["low"], row["high"]
+    if row["verdict"] == Verdict.INSUFFICIENT:
+        counts = "/".join(str(count) for count in row["process_runs"])
+        return f"needs >= {LEAST_PROCESS_RUNS} process runs per version, has {counts}"
+    if ratio is None or low is None or high is None:
+        return "all process runs took the same time: too smooth to be tested"
+    if row["verdict"] == Verdict.EQUIVALENT:
+        ends = f"{direction(low)} to {direction(high)}"
+        return f"within {percent(EQUIVALENCE_MARGIN)} of each other ({ends})"
+    if row["verdict"] == Verdict.INCONCLUSIVE:
+        return f"could be between {span(low, high)}{_seen(row['detectable'])}"
+    near, far = sorted((low, high), key=lambda end: abs(end - 1))
+    return f"{candidate} is {direction(ratio)} ({percent(near - 1)} to {percent(far - 1)})"
+
+
+def difference(baseline: str, candidate: str) -> tuple[str, str]:
+    """Return what two environment titles do not share: `transformers 4.57.6` and `... 5.23.0`."""
+    a, b = baseline.split(", "), candidate.split(", ")
+    only_a = [part for part in a if part not in b]
+    only_b = [part for part in b if part not in a]
+    if not only_a or not only_b:  # only a further replica says its number
+        return ", ".join(only_a) or "replica 0", ", ".join(only_b) or "replica 0"
+    return ", ".join(only_a), ", ".join(only_b)
+
+
+def short_names(baseline: str, candidate: str) -> tuple[str, str]:
+    """Return the difference as versions alone where one name differs: `4.57.6` and `5.23.0`."""
+    a, b = difference(baseline, candidate)
+    name_a, _, version_a = a.partition(" ")
+    name_b, _, version_b = b.partition(" ")
+    if name_a != name_b or name_a == "replica" or ", " in a + b:
+        return a, b
+    return version_a, version_b
+
+
+def in_common(comparison: Comparison) -> str:
+    """Return what both environments share: `torch 2.13.0, Python 3.11`."""
+    baseline, candidate = comparison["baseline"], comparison["candidate"]
+    return ", ".join(part for part in baseline.split(", ") if part in candidate.split(", "))
+
+
+def heading(comparison: Comparison) -> str:
+    """Name a comparison: `transformers 5.23.0 against 4.57.6`."""
+    baseline, candidate = comparison["baseline"], comparison["candidate"]
+    if comparison["same_versions"]:
+        a, b = difference(baseline, candidate)
+        return f"{baseline.split(', ')[0]}, {b} against {a}"
+    return f"{difference(baseline, candidate)[1]} against {short_names(baseline, candidate)[0]}"
+
+
+def summary(comparison: Comparison) -> str:
+    """Say a comparison in a sentence: `transformers 5.23.0 against 4.57.6: 1 slower of 3 cells`."""
+    tally = Counter(row["verdict"] for row in comparison["cells"])
+    order = (Verdict.SLOWER, Verdict.FASTER, *list(Verdict)[2:])
+    counts = ", ".join(f"{tally[verdict]} {verdict}" for verdict in order if tally[verdict])
+    total = counted(len(comparison["cells"]), "cell")
+    provisional = " (provisional)" if comparison["provisional"] else ""
+    return f"{heading(comparison)}: {counts} of {total}{provisional}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun: `1 cell`, `3 cells`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _seen(detectable: float | None) -> str:
+    if detectable is None:
+        return ""
+    return f"; a difference of {percent(detectable - 1)} would have been seen"
