@@ -19,13 +19,15 @@ SITE := build/demo/site
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/demo.stamp ## measure two transformers versions here, and read the verdict
+	@echo "== measuring $(BASELINE) against $(CANDIDATE): about 3 minutes, and 2 more"
+	@echo "== the first time, to build their environments; interrupt and repeat as you like"
 	$(BIN)/hfbench-submit run smoke --base $(BASE) --with $(BASELINE) --with $(CANDIDATE) \
 	    --output $(RESULTS)
 	$(BIN)/hfbench-submit upload $(RESULTS)/*.json --store $(STORE)
 	$(BIN)/hfbench-aggregate intake $(STORE)
 	$(BIN)/hfbench-aggregate release $(STORE)
-	$(BIN)/hfbench-leaderboard build $(STORE) --output $(SITE)
 	$(BIN)/hfbench-aggregate compare $(STORE) --baseline $(BASELINE) --candidate $(CANDIDATE)
+	$(BIN)/hfbench-leaderboard build $(STORE) --output $(SITE)
 
 test: check ## lint, types and every test
 	$(BIN)/python -m pytest
@@ -35,13 +37,18 @@ check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-$(VENV)/demo.stamp: pyproject.toml
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "hfbench needs Python 3.11 or newer: make PYTHON=python3.11 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo.stamp: pyproject.toml | $(VENV)/bin/pip
+	@echo "== installing hfbench into $(VENV): about 20 seconds"
 	$(BIN)/pip install --quiet --editable '.[leaderboard]'
 	touch $@
 
-$(VENV)/dev.stamp: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+$(VENV)/dev.stamp: pyproject.toml | $(VENV)/bin/pip
+	@echo "== installing hfbench and its tools into $(VENV): about 30 seconds"
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	touch $@ $(VENV)/demo.stamp
 

@@ -71,11 +71,17 @@ def write_submission(plan: SittingPlan, journal: Journal, folder: Path) -> Path:
     """Write the submission to `folder`, named by its hash, and put its journal to rest.
 
     Raises:
-        OSError: the disk is full; the journal is then as it was, and the same command goes on.
+        SubmitError: the disk is full; the journal is then as it was.
     """
     data = canonical_bytes(submission_document(plan, journal))
     sha256 = sha256_hex(data)
     path = folder / f"{sha256}.json"
-    write_atomically(path, data)
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise SubmitError(
+            f"cannot write {path}: {error.strerror}. Nothing is lost, the journal has every "
+            "process run: make room, and repeat the same command"
+        ) from error
     journal.path.rename(journal.path.with_name(f"finished-{sha256}.jsonl"))
     return path
