@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
 from hfbench_leaderboard import charts, words
 from hfbench_leaderboard.comparison_view import comparison_views
@@ -33,7 +33,7 @@ def build_site(store: Path, output: Path, version: str | None = None) -> Path:
         SiteError: `output` holds something that is not such a site, or cannot be written.
     """
     release = read_release(store, version)
-    files = site_files(release, store)
+    files = _site_files_or_error(release)
     _refuse_strangers(output)
     try:
         with _replaced(output) as folder:
@@ -43,10 +43,21 @@ def build_site(store: Path, output: Path, version: str | None = None) -> Path:
     return output / PAGES[0]
 
 
-def site_files(release: Release, store: Path) -> dict[str, bytes]:
+def _site_files_or_error(release: Release) -> dict[str, bytes]:
+    try:
+        return site_files(release)
+    except (LookupError, ValueError, TypeError, UndefinedError) as error:
+        version = release.manifest["version"]
+        raise ReleaseError(
+            f"release {version}: its tables do not fit together ({error!r}); was it made by "
+            "another version of hfbench?"
+        ) from error
+
+
+def site_files(release: Release) -> dict[str, bytes]:
     """Return every file of the site, by its path within it."""
     version = release.manifest["version"]
-    pages = {name: page.encode() for name, page in _pages(release, store)}
+    pages = {name: page.encode() for name, page in _pages(release)}
     data = {f"data/{version}/{name}": content for name, content in release.files.items()}
     latest = {"version": version, "manifest": f"{version}/{MANIFEST}"}
     assets = resources.files("hfbench_leaderboard") / "assets"
@@ -58,7 +69,7 @@ def site_files(release: Release, store: Path) -> dict[str, bytes]:
     }
 
 
-def _pages(release: Release, store: Path) -> Iterator[tuple[str, str]]:
+def _pages(release: Release) -> Iterator[tuple[str, str]]:
     margin, context = _constant(release, "EQUIVALENCE_MARGIN"), _environment()
     context.globals.update(
         release=release,
@@ -66,7 +77,6 @@ def _pages(release: Release, store: Path) -> Iterator[tuple[str, str]]:
         comparisons=comparison_views(release, margin),
         submissions=submission_views(release),
         constant=lambda name: _constant(release, name),
-        store=store.name,
     )
     for name in PAGES:
         yield name, context.get_template(name).render(page=name)
@@ -87,17 +97,18 @@ def _environment() -> Environment:
         words.counted,
         words.detectable,
         words.duration,
+        words.environment_title,
         words.interval,
         words.milliseconds,
         words.moment,
         words.percent,
-        words.plain,
+        words.status_words,
         words.q_value,
+        words.sentence,
         charts.dot_text,
     ):
         environment.filters[function.__name__] = function
     environment.globals["symbols"] = words.VERDICT_SYMBOLS
-    environment.globals["charts"] = charts
     return environment
 
 

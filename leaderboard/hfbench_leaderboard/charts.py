@@ -5,21 +5,17 @@ fits a phone and a wall alike and its text keeps its size.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hfbench_aggregate.tables import CellRow, ComparedCell, ProcessRunRow
 from hfbench_leaderboard.words import milliseconds, signed
 from hfbench_schema.submission import MEASURED_STATUSES
 
-STRIP_HEIGHT = 176
-"""Of a strip plot, in pixels."""
-FAILED_Y = 160
-"""Where a strip plot shows process runs that failed, in pixels from its top."""
-
 _LEFT, _RIGHT = 5.0, 95.0  # leaves room for half a mark and half a label
 _STRIP_LEFT, _STRIP_RIGHT = 19.0, 96.0  # the labels of the axis lie left of the dots
 _STRIP_TOP, _STRIP_BOTTOM = 18.0, 142.0
+_LANE = 28  # pixels for the process runs that failed, below all others
 _LEAST_LIMIT = math.log(1.06)  # twice the equivalence band: nothing narrower is worth a look
 _INTERVAL_LIMIT = math.log(2)  # one huge interval must not squash all others
 _MOST_TICKS = 6
@@ -82,9 +78,9 @@ def forest_axis(cells: Iterable[ComparedCell], margin: float) -> ForestAxis:
 def forest_mark(cell: ComparedCell, axis: ForestAxis) -> ForestMark | None:
     """Place one cell on the axis; None if there is no ratio to place."""
     ratio, low, high = cell["ratio"], cell["low"], cell["high"]
-    if ratio is None:
+    if not ratio:
         return None
-    if low is None or high is None:
+    if not low or not high:
         return ForestMark(axis.place(ratio), None, None, False, False)
     return ForestMark(
         at=axis.place(ratio),
@@ -97,7 +93,7 @@ def forest_mark(cell: ComparedCell, axis: ForestAxis) -> ForestMark | None:
 
 def _reach(cell: ComparedCell) -> float:
     """Return how far from ratio 1 the axis must go for this cell, as a logarithm."""
-    if cell["ratio"] is None:
+    if not cell["ratio"]:
         return 0.0
     ends = [abs(math.log(end)) for end in (cell["low"], cell["high"]) if end]
     return max(abs(math.log(cell["ratio"])), min(max(ends, default=0.0), _INTERVAL_LIMIT))
@@ -108,7 +104,9 @@ def _ratio_ticks(limit: float) -> list[tuple[float, str]]:
     for step in _STEPS:
         if (most - least) / step <= _MOST_TICKS:
             numbers = range(math.ceil(least / step), math.floor(most / step) + 1)
-            return [(1 + n * step / 100, f"{signed(n * step, 0)}%") for n in numbers]
+            return [
+                (1 + n * step / 100, f"{signed(n * step, 0)}\N{NO-BREAK SPACE}%") for n in numbers
+            ]
     return _power_ticks(limit)
 
 
@@ -144,26 +142,35 @@ class Level:
 
 @dataclass(frozen=True)
 class Strip:
-    """All process runs of one cell in launch order, both arms on one axis of milliseconds."""
+    """All process runs of one cell in launch order, both arms on one axis of milliseconds.
+
+    `failed_y` is where those lie that failed, None if there are none.
+    """
 
     dots: tuple[Dot, ...]
     levels: tuple[Level, ...]
     ticks: tuple[Tick, ...]
-    has_failures: bool
+    height: int
+    failed_y: int | None
 
 
-def strip(arms: dict[str, CellRow | None], submissions: Sequence[str]) -> Strip:
-    """Place the process runs of a cell, given its rows by arm and all submissions in order."""
-    rows = {arm: row for arm, row in arms.items() if row is not None}
+def strip(rows: Mapping[str, CellRow], places: Mapping[str, int]) -> Strip:
+    """Place the process runs of a cell, given its rows by arm and the place of each sitting."""
     runs = [(arm, run) for arm, row in rows.items() for run in row["process_runs"]]
-    runs.sort(key=lambda pair: (submissions.index(pair[1]["submission"]), pair[1]["order"]))
+    runs.sort(key=lambda pair: (places[pair[1]["submission"]], pair[1]["order"]))
     scale = _Scale(_shown_times(rows.values()))
-    dots = [_dot(arm, run, index, len(runs), scale) for index, (arm, run) in enumerate(runs)]
+    lane = round(_STRIP_BOTTOM) + 12 if scale.ticks else 0
+    failed_y = lane + _LANE // 2 if any(not _is_measured(run) for _, run in runs) else None
+    dots = []
+    for launch, (arm, run) in enumerate(runs, start=1):
+        y = scale.y(run["median_ms"]) if run["median_ms"] else float(lane + _LANE // 2)
+        dots.append(_dot(arm, run, y, launch, len(runs)))
     return Strip(
         dots=tuple(dots),
         levels=tuple(_level(arm, row, scale) for arm, row in rows.items() if row["centre_ms"]),
         ticks=scale.ticks,
-        has_failures=not all(dot.measured for dot in dots),
+        height=lane if failed_y is None else lane + _LANE,
+        failed_y=failed_y,
     )
 
 
@@ -176,13 +183,14 @@ def _shown_times(rows: Iterable[CellRow]) -> list[float]:
     return times
 
 
-def _dot(arm: str, run: ProcessRunRow, index: int, count: int, scale: "_Scale") -> Dot:
-    median = run["median_ms"]
-    measured = run["status"] in MEASURED_STATUSES and median is not None
-    share = (index + 0.5) / count
+def _is_measured(run: ProcessRunRow) -> bool:
+    return run["status"] in MEASURED_STATUSES and run["median_ms"] is not None
+
+
+def _dot(arm: str, run: ProcessRunRow, y: float, launch: int, launches: int) -> Dot:
+    share = (launch - 0.5) / launches
     at = _STRIP_LEFT + share * (_STRIP_RIGHT - _STRIP_LEFT)
-    y = scale.y(median) if median is not None else FAILED_Y
-    return Dot(f"{at:.2f}%", f"{y:.1f}", arm, index + 1, measured, run)
+    return Dot(f"{at:.2f}%", f"{y:.1f}", arm, launch, _is_measured(run), run)
 
 
 def _level(arm: str, row: CellRow, scale: "_Scale") -> Level:
@@ -210,7 +218,7 @@ class _Scale:
         return _STRIP_BOTTOM - share * (_STRIP_BOTTOM - _STRIP_TOP)
 
     def _ticks(self) -> tuple[Tick, ...]:
-        step = _round_step((self._high - self._low) / 3)
+        step = _round_step((self._high - self._low) / 4)
         first, last = math.ceil(self._low / step), math.floor(self._high / step)
         digits = max(0, -math.floor(math.log10(step)))
         values = [number * step for number in range(first, last + 1)]

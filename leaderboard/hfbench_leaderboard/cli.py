@@ -12,10 +12,17 @@ from hfbench_schema import __version__
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-@click.group()
+# The commands import what they need when they run: neither --help nor a mistyped path should
+# wait for numpy.
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="hfbench-leaderboard")
 def main() -> None:
-    """Turn a release into a website that says which version is faster, and how we know."""
+    """Turn a release into a website that says which version is faster, and how we know.
+
+    Exit status: 0 all well, 1 it could not be done, 2 the command is wrong.
+    """
 
 
 @main.command()
@@ -32,6 +39,8 @@ def build(store: Path, output: Path | None, version: str | None) -> None:
         page = build_site(store, output or store.resolve().parent / "site", version)
     except (ReleaseError, SiteError) as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
     click.echo(page)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hfbench_aggregate.environments import environment_of
 from hfbench_aggregate.tables import (
     CellRow,
     ComparedCell,
@@ -16,7 +17,6 @@ from hfbench_leaderboard.words import VERDICT_SYMBOLS, cell_name, headline
 from hfbench_schema.canonical import sha256_hex
 from hfbench_schema.submission import EnvironmentFacts
 
-_ARMS = ("baseline", "candidate")
 _ABSENT = "not installed"
 
 
@@ -61,15 +61,43 @@ class ComparisonView:
 
 
 def comparison_views(release: Release, margin: float) -> list[ComparisonView]:
-    """Put together the comparisons of a release: between versions first, then the A/A checks."""
-    views = [_view(release, comparison, margin) for comparison in release.comparisons]
-    return sorted(views, key=lambda view: view.facts["same_versions"])
+    """Put together the comparisons of a release: firm ones, provisional ones, A/A checks."""
+    index = _Index(release)
+    views = [_view(index, comparison, margin) for comparison in release.comparisons]
+    return sorted(views, key=_firmest_first)
 
 
-def _view(release: Release, comparison: Comparison, margin: float) -> ComparisonView:
+def _firmest_first(view: ComparisonView) -> tuple[bool, bool]:
+    return view.facts["same_versions"], view.facts["provisional"] is not None
+
+
+class _Index:
+    """The rows of a release by what names them, so that a large release is not searched."""
+
+    def __init__(self, release: Release) -> None:
+        self.machines = {row["machine_key"]: row for row in release.machines}
+        # In the order of the sittings, not that of their arrival.
+        ordered = sorted(release.submissions, key=lambda row: (row["started_at"], row["sha256"]))
+        self.submissions = {row["sha256"]: row for row in ordered}
+        self.places = {sha256: place for place, sha256 in enumerate(self.submissions)}
+        self._cells = {self._name(row): row for row in release.cells}
+
+    def arms(self, comparison: Comparison, cell: str) -> dict[str, CellRow]:
+        """Return the rows of a cell by arm, as far as there are any."""
+        where = (comparison["machine_key"], comparison["suite"], cell)
+        titles = {"baseline": comparison["baseline"], "candidate": comparison["candidate"]}
+        names = {arm: (*where, title) for arm, title in titles.items()}
+        return {arm: self._cells[name] for arm, name in names.items() if name in self._cells}
+
+    def _name(self, row: CellRow) -> tuple[str, str, str, str]:
+        # Two versions of a suite may share the id of a cell; only a submission tells which it is.
+        suite = self.submissions[row["process_runs"][0]["submission"]]["suite"]
+        return row["machine_key"], suite, row["cell"], row["environment"]
+
+
+def _view(index: _Index, comparison: Comparison, margin: float) -> ComparisonView:
     key = comparison["machine_key"]
-    machine = next(row for row in release.machines if row["machine_key"] == key)
-    submissions = _submissions(release, comparison)
+    submissions = _submissions(index, comparison)
     names = (key, comparison["suite"], comparison["baseline"], comparison["candidate"])
     anchor = _anchor("comparison", *names)
     axis = charts.forest_axis(comparison["cells"], margin)
@@ -78,9 +106,9 @@ def _view(release: Release, comparison: Comparison, margin: float) -> Comparison
         facts=comparison,
         anchor=anchor,
         headline=headline(comparison, margin),
-        machine=machine,
+        machine=index.machines[key],
         axis=axis,
-        cells=[_cell_view(release, comparison, cell, axis, anchor) for cell in ordered],
+        cells=[_cell_view(index, comparison, cell, axis, anchor) for cell in ordered],
         packages=_packages(comparison, submissions),
         submissions=submissions,
     )
@@ -91,56 +119,38 @@ def _reading_order(cell: ComparedCell) -> tuple[int, str]:
 
 
 def _cell_view(
-    release: Release,
+    index: _Index,
     comparison: Comparison,
     cell: ComparedCell,
     axis: charts.ForestAxis,
     anchor: str,
 ) -> CellView:
     model, detail = cell_name(cell["cell"])
-    rows = {arm: _cell_row(release, comparison, arm, cell["cell"]) for arm in _ARMS}
     return CellView(
         row=cell,
         model=model,
         detail=detail,
         anchor=_anchor("cell", anchor, cell["cell"]),
         mark=charts.forest_mark(cell, axis),
-        strip=charts.strip(rows, [row["sha256"] for row in release.submissions]),
+        strip=charts.strip(index.arms(comparison, cell["cell"]), index.places),
     )
 
 
-def _title(comparison: Comparison, arm: str) -> str:
-    return comparison["baseline"] if arm == "baseline" else comparison["candidate"]
-
-
-def _cell_row(release: Release, comparison: Comparison, arm: str, cell: str) -> CellRow | None:
-    wanted = (comparison["machine_key"], _title(comparison, arm), cell)
-    found = (
-        row
-        for row in release.cells
-        if (row["machine_key"], row["environment"], row["cell"]) == wanted
-    )
-    return next(found, None)
-
-
-def _submissions(release: Release, comparison: Comparison) -> list[SubmissionRow]:
-    """Return the submissions that a comparison rests on."""
-    cells = {cell["cell"] for cell in comparison["cells"]}
-    titles = {comparison["baseline"], comparison["candidate"]}
+def _submissions(index: _Index, comparison: Comparison) -> list[SubmissionRow]:
+    """Return the submissions that a comparison rests on, by the start of their sittings."""
     used = {
         run["submission"]
-        for row in release.cells
-        if row["machine_key"] == comparison["machine_key"]
-        and row["environment"] in titles
-        and row["cell"] in cells
+        for cell in comparison["cells"]
+        for row in index.arms(comparison, cell["cell"]).values()
         for run in row["process_runs"]
     }
-    return [row for row in release.submissions if row["sha256"] in used]
+    return [row for sha256, row in index.submissions.items() if sha256 in used]
 
 
 def _packages(comparison: Comparison, submissions: Sequence[SubmissionRow]) -> list[PackageRow]:
     """Return all packages, those that differ first."""
-    sides = [_versions(_title(comparison, arm), submissions) for arm in _ARMS]
+    titles = (comparison["baseline"], comparison["candidate"])
+    sides = [_versions(title, submissions) for title in titles]
     if not all(sides):
         return []
     names = sorted(sides[0].keys() | sides[1].keys())
@@ -162,7 +172,7 @@ def _environments(title: str, submissions: Sequence[SubmissionRow]) -> list[Envi
         facts
         for submission in submissions
         for facts in submission["environments"]
-        if facts["label"] == title
+        if environment_of(facts).title == title
     ]
 
 

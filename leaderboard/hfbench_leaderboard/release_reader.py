@@ -61,11 +61,13 @@ def read_release(store: Path, version: str | None = None) -> Release:
     """
     chosen = _choose(store, version)
     folder = store / release_path(chosen)
-    mend = f"to mend it, make the release anew: hfbench-aggregate release {store}"
     try:
         return _read(folder, chosen)
     except ReleaseError as error:
-        raise ReleaseError(f"release {chosen}: {error}; {mend}") from error
+        raise ReleaseError(
+            f"release {chosen}: {error}. To mend it: restore {folder} from a backup, or delete "
+            f"that folder and make the release anew: hfbench-aggregate release {store}"
+        ) from error
 
 
 def _by_number(version: str) -> tuple[int, ...]:

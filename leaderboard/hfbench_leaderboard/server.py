@@ -1,6 +1,7 @@
 """Serve a built site to this machine only, for a look at it."""
 
 import errno
+import sys
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -23,11 +24,18 @@ def site_server(site: Path, port: int) -> ThreadingHTTPServer:
         raise ServeError(f"{site} holds no site; to build one: hfbench-leaderboard build STORE")
     handler = partial(_Handler, directory=str(site))
     try:
-        return ThreadingHTTPServer((HOST, port), handler)
+        return _Server((HOST, port), handler)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ServeError(f"port {port} is taken; choose another with --port") from error
         raise ServeError(f"port {port} cannot be used: {error.strerror}") from error
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Pass over a browser that went away in the middle of an answer."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(SimpleHTTPRequestHandler):

@@ -4,13 +4,22 @@ import math
 from collections import Counter
 from datetime import timedelta
 
+from hfbench_aggregate.environments import environment_of
 from hfbench_aggregate.tables import Comparison
+from hfbench_aggregate.wording import difference, short_names
 from hfbench_schema.cells import parse_cell
+from hfbench_schema.submission import EnvironmentFacts
 from hfbench_schema.timestamps import parse_moment
 
 NOTHING = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
 _SPACE = "\N{NO-BREAK SPACE}"
+
+_STATUSES = {
+    "oom_device": "out of device memory",
+    "oom_host": "out of memory",
+    "skipped_dominated": "skipped",
+}
 
 VERDICT_SYMBOLS = {
     "slower": "\N{BLACK UP-POINTING TRIANGLE}",
@@ -86,9 +95,19 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def plain(identifier: str) -> str:
-    """Write an identifier such as `oom_device` as words."""
-    return identifier.replace("_", " ")
+def status_words(status: str) -> str:
+    """Write the status of a process run: `oom_device` is `out of device memory`."""
+    return _STATUSES.get(status, status.replace("_", " "))
+
+
+def sentence(wording: str) -> str:
+    """Write a wording of the aggregator's as a sentence of its own."""
+    return f"{wording[:1].upper()}{wording[1:]}."
+
+
+def environment_title(facts: EnvironmentFacts) -> str:
+    """Return the title under which an environment is compared."""
+    return environment_of(facts).title
 
 
 def cell_name(cell_id: str) -> tuple[str, str]:
@@ -109,12 +128,13 @@ def cell_name(cell_id: str) -> tuple[str, str]:
 
 def headline(comparison: Comparison, margin: float) -> str:
     """Answer in one sentence: is the candidate faster?"""
-    baseline, candidate = comparison["baseline"], comparison["candidate"]
+    candidate = difference(comparison["baseline"], comparison["candidate"])[1]
+    baseline = short_names(comparison["baseline"], comparison["candidate"])[0]
     tally = Counter(cell["verdict"] for cell in comparison["cells"])
     if comparison["same_versions"]:
-        return _check_sentence(baseline, tally)
+        return _check_sentence(comparison["baseline"].split(", ")[0], tally)
     if not tally:
-        return f"No cell was measured under both {baseline} and {candidate}."
+        return f"No cell was measured under both {candidate} and {baseline}."
     if tally["slower"] or tally["faster"]:
         return _change_sentence(baseline, candidate, tally)
     return _no_change_sentence(baseline, candidate, tally, margin)
@@ -149,8 +169,8 @@ def _check_sentence(environment: str, tally: Counter[str]) -> str:
     if differing:
         cells = counted(total, "cell")
         return f"A/A check failed: {environment} differs from itself in {differing} of {cells}."
-    where = _in_cells(total, total)
-    return f"A/A check passed: {environment} does not differ from itself {where}."
+    where = f"any of {total} cells" if total > 1 else "the one cell measured"
+    return f"A/A check passed: {environment} does not differ from itself in {where}."
 
 
 def _in_cells(number: int, total: int) -> str:

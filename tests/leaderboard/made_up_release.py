@@ -1,0 +1,319 @@
+"""Releases made up for tests: the tables an aggregator would publish, without one."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hfbench_aggregate.environments import environment_of
+from hfbench_aggregate.tables import RELEASE_SCHEMA
+from hfbench_schema.canonical import canonical_bytes, sha256_hex
+
+OLD = "transformers 4.57.6, torch 2.13.0, Python 3.11"
+NEW = "transformers 5.23.0, torch 2.13.0, Python 3.11"
+COPY = f"{OLD}, replica 1"
+KEY = "m1-8f3c21d09ab4e657"
+SUBMISSION = sha256_hex(b"a sitting")
+BERT = "smoke/bert-base/torch-eager/cpu/fp32/b1-s64"
+GPT = "smoke/gpt2/torch-eager/cpu/fp32/b1-s64"
+VIT = "smoke/vit-tiny/torch-eager/cpu/fp32/b1-s197"
+CONSTANTS = {
+    "ALPHA": 0.05,
+    "EQUIVALENCE_MARGIN": 0.03,
+    "LEAST_EFFECT": 0.01,
+    "LEAST_FAMILY_CELLS": 10,
+    "LEAST_PROCESS_RUNS": 3,
+    "POWER": 0.8,
+    "WINSOR_LEAST_RUNS": 4,
+    "WINSOR_WIDTH_MADS": 4.0,
+}
+
+
+Row = dict[str, Any]
+
+
+class Tables(NamedTuple):
+    """What a release holds beside its manifest."""
+
+    machines: list[Row]
+    submissions: list[Row]
+    cells: list[Row]
+    comparisons: list[Row]
+
+
+def full_tables() -> Tables:
+    """Two versions, with a cell slower, equivalent, inconclusive and failed, and an A/A check."""
+    cells = [
+        _cell(OLD, BERT, 41.3, 0.004),
+        _cell(NEW, BERT, 44.1, 0.005),
+        _cell(COPY, BERT, 41.35, 0.004),
+        _cell(OLD, GPT, 128.4, 0.006),
+        _cell(NEW, GPT, 128.9, 0.006),
+        _cell(OLD, VIT, 9.871, 0.05),
+        _cell(NEW, VIT, 10.13, 0.06),
+        _failed_cell(),
+    ]
+    return Tables([_machine()], [_submission()], cells, [_check(), _versions()])
+
+
+def empty_tables() -> Tables:
+    """A release before the first submission."""
+    return Tables([], [], [], [])
+
+
+def lone_tables() -> Tables:
+    """One environment only: something measured, nothing to compare."""
+    tables = full_tables()
+    cells = [row for row in tables.cells if row["environment"] == OLD]
+    return tables._replace(cells=cells, comparisons=[])
+
+
+def hostile_tables(text: str) -> Tables:
+    """The full tables with `text` in every field that a stranger may fill."""
+    tables = full_tables()
+    _corrupt_facts(tables, text)
+    facts = tables.submissions[0]["environments"]
+    names = dict(zip((OLD, NEW, COPY), (environment_of(f).title for f in facts), strict=True))
+    for comparison in tables.comparisons:
+        comparison["baseline"] = names[comparison["baseline"]]
+        comparison["candidate"] = names[comparison["candidate"]]
+        comparison.update(suite=text, provisional=text, warnings=[text])
+        for compared in comparison["cells"]:
+            compared.update(wording=text, flags=[text])
+    for row in tables.cells:
+        row["environment"] = names[row["environment"]]
+        for run in row["process_runs"]:
+            run["reason"] = text
+    return tables
+
+
+HOSTILE = "\"'><img src=x onerror=alert(1)></title></svg><script>alert(2)</script><!--" + "W" * 120
+
+KINDS: dict[str, Callable[[], Tables]] = {
+    "full": full_tables,
+    "empty": empty_tables,
+    "lone": lone_tables,
+    "hostile": lambda: hostile_tables(HOSTILE),
+}
+"""Every kind of release whose pages must look right."""
+
+
+def write_release(store: Path, tables: Tables, version: str = "2026.11.1") -> Path:
+    """Write a release into a store, as canonical JSON, and return its folder."""
+    folder = store / "releases" / version
+    folder.mkdir(parents=True)
+    files = {f"{name}.json": canonical_bytes(rows) for name, rows in tables._asdict().items()} | {
+        "NOTES.md": b"# 2026.11.1\n\nThe first release.\n"
+    }
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    manifest = _manifest(version, files, tables)
+    (folder / "manifest.json").write_bytes(canonical_bytes(manifest))
+    return folder
+
+
+def _corrupt_facts(tables: Tables, text: str) -> None:
+    for machine in tables.machines:
+        machine["title"] = text
+        machine["facts"].update(os=text, kernel=text, architecture=text)
+        machine["facts"]["cpu"]["name"] = text
+        gpu = {"vendor": text, "name": text, "memory_gib": 80, "driver": text}
+        machine["facts"]["accelerators"] = [gpu]
+    for submission in tables.submissions:
+        submission.update(submitter=text, suite=text, client=text)
+        for number, facts in enumerate(submission["environments"]):
+            version = text if facts["replica"] else f"{text}{number or ''}"
+            facts.update(label=f"{text}{number}", python=text)
+            facts["packages"] = {"torch": text, "transformers": version}
+
+
+def _manifest(version: str, files: dict[str, bytes], tables: Tables) -> Row:
+    inputs = [row["sha256"] for row in tables.submissions]
+    return {
+        "schema": RELEASE_SCHEMA,
+        "version": version,
+        "previous": None,
+        "as_of": "2026-11-23T14:05:09Z",
+        "ledger_head": sha256_hex(b"ledger"),
+        "inputs": [{"sha256": name, "received_at": "2026-11-23T14:05:09Z"} for name in inputs],
+        "rules_version": 1,
+        "method_version": "1",
+        "constants": dict(CONSTANTS),
+        "libraries": {"numpy": "2.4.0", "scipy": "1.17.0", "python": "3.11.14"},
+        "suites": [{"name": "smoke", "version": 1, "sha256": sha256_hex(b"smoke")}],
+        "tables": {name: sha256_hex(data) for name, data in files.items()},
+    }
+
+
+def _machine() -> Row:
+    facts = {
+        "os": "Linux",
+        "kernel": "6.1.0-31-amd64",
+        "architecture": "x86_64",
+        "cpu": {
+            "name": "AMD EPYC 7B13 64-Core Processor",
+            "physical_cores": 8,
+            "logical_cores": 16,
+        },
+        "usable_cores": 8,
+        "memory_gib": 32,
+        "virtualised": True,
+        "accelerators": [],
+    }
+    title = "AMD EPYC 7B13, 8 cores"
+    return {"machine_key": KEY, "title": title, "facts": facts, "submissions": [SUBMISSION]}
+
+
+def _submission() -> Row:
+    return {
+        "sha256": SUBMISSION,
+        "received_at": "2026-11-23T14:05:09Z",
+        "submitter": "octocat",
+        "machine_key": KEY,
+        "suite": "smoke-1",
+        "client": "hfbench 0.1.0",
+        "started_at": "2026-11-23T12:40:10Z",
+        "finished_at": "2026-11-23T13:52:44Z",
+        "environments": [
+            _environment("transformers-4.57.6", 0, "4.57.6"),
+            _environment("transformers-5.23.0", 0, "5.23.0"),
+            _environment("transformers-4.57.6~1", 1, "4.57.6"),
+        ],
+        "process_runs": 75,
+        "statuses": {"ok": 70, "oom_host": 5},
+    }
+
+
+def _environment(label: str, replica: int, transformers: str) -> Row:
+    hub = "0.36.0" if transformers.startswith("4") else "1.1.4"
+    packages = {
+        "huggingface-hub": hub,
+        "numpy": "2.4.0",
+        "safetensors": "0.7.0",
+        "tokenizers": "0.22.1" if transformers.startswith("4") else "0.23.0",
+        "torch": "2.13.0",
+        "transformers": transformers,
+    }
+    return {"label": label, "replica": replica, "python": "3.11.14", "packages": packages}
+
+
+def _wobble(count: int, seed: float) -> list[float]:
+    """Return numbers of mean 0 that look like noise and are the same on every machine."""
+    waves = [math.sin(seed * (index + 1) * 12.9898) * 43758.5453 for index in range(count)]
+    raw = [round(wave, 6) % 1 for wave in waves]
+    mean = sum(raw) / count
+    return [2 * (value - mean) for value in raw]
+
+
+def _cell(environment: str, cell: str, centre: float, noise: float) -> Row:
+    offset = {OLD: 0, NEW: 1, COPY: 2}[environment]
+    runs = [
+        {
+            "submission": SUBMISSION,
+            "block": block,
+            "order": 60 * block + (offset if block % 2 == 0 else 3 - offset),
+            "status": "ok",
+            "reason": None,
+            "iterations": 20,
+            "warmup_iterations": 6,
+            "median_ms": round(centre * math.exp(noise * wobble), 4),
+        }
+        for block, wobble in enumerate(_wobble(10, centre))
+    ]
+    return {
+        "machine_key": KEY,
+        "environment": environment,
+        "cell": cell,
+        "measured": 10,
+        "sittings": 1,
+        "centre_ms": centre,
+        "low_ms": round(centre * math.exp(-0.8 * noise), 4),
+        "high_ms": round(centre * math.exp(0.8 * noise), 4),
+        "flags": [],
+        "process_runs": runs,
+    }
+
+
+FAILING = "smoke/gpt2/torch-compile/cpu/fp32/b1-s64"
+
+
+def _failed_cell() -> Row:
+    row = _cell(NEW, FAILING, 100.0, 0.01)
+    row.update(measured=0, centre_ms=None, low_ms=None, high_ms=None)
+    row["process_runs"] = row["process_runs"][:5]
+    for run in row["process_runs"]:
+        reason = "killed by the kernel: the worker's memory reached 31.2 GiB of 32 GiB"
+        run.update(status="oom_host", reason=reason, iterations=0, warmup_iterations=0)
+        run["median_ms"] = None
+    return row
+
+
+def _versions() -> Row:
+    return {
+        "machine_key": KEY,
+        "suite": "smoke-1",
+        "baseline": OLD,
+        "candidate": NEW,
+        "same_versions": False,
+        "design": "interleaved",
+        "sitting_sd": 0.0,
+        "sittings": [1, 1],
+        "provisional": None,
+        "tested": 3,
+        "warnings": ["also differ: tokenizers 0.22.1 / 0.23.0, huggingface-hub 0.36.0 / 1.1.4"],
+        "cells": [
+            _compared(BERT, "slower", 1.0678, 1.0613, 1.0743, 0.0001, 1.0089, (41.3, 44.1)),
+            _compared(GPT, "equivalent", 1.0039, 0.9979, 1.01, 0.192, 1.0086, (128.4, 128.9)),
+            _compared(VIT, "inconclusive", 1.0262, 0.9703, 1.0854, 0.341, 1.0812, (9.871, 10.13)),
+            _insufficient(FAILING),
+        ],
+    }
+
+
+def _check() -> Row:
+    compared = _compared(BERT, "equivalent", 1.0012, 0.9969, 1.0055, 0.573, 1.006, (41.3, 41.35))
+    comparison = _versions()
+    comparison.update(candidate=COPY, same_versions=True, tested=1, warnings=[], cells=[compared])
+    return comparison
+
+
+def _compared(
+    cell: str,
+    verdict: str,
+    ratio: float,
+    low: float,
+    high: float,
+    q: float,
+    detectable: float,
+    times: tuple[float, float],
+) -> Row:
+    called = verdict in ("slower", "faster")
+    return {
+        "cell": cell,
+        "verdict": verdict,
+        "wording": f"the time changed by {100 * (ratio - 1):+.1f} %, and with 95 % confidence "
+        f"by {100 * (low - 1):+.1f} to {100 * (high - 1):+.1f} %",
+        "ratio": ratio,
+        "low": low,
+        "high": high,
+        "selected_low": low if called else None,
+        "selected_high": high if called else None,
+        "p": q,
+        "q": q,
+        "p_equivalent": 0.001 if verdict == "equivalent" else 0.4,
+        "detectable": detectable,
+        "process_runs": [10, 10],
+        "baseline_ms": times[0],
+        "candidate_ms": times[1],
+        "flags": ["candidate: unstable in 1 of 10"] if verdict == "inconclusive" else [],
+    }
+
+
+def _insufficient(cell: str) -> Row:
+    row = _compared(cell, "insufficient", 1.0, 1.0, 1.0, 1.0, 1.0, (1.0, 1.0))
+    for name in ("ratio", "low", "high", "p", "q", "p_equivalent", "detectable"):
+        row[name] = None
+    row.update(baseline_ms=None, candidate_ms=None, process_runs=[0, 0])
+    row["wording"] = "needs >= 3 process runs per version, has 0/0"
+    row["flags"] = ["candidate: 5 process runs failed: oom_host (killed by the kernel)"]
+    return row

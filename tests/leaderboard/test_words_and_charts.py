@@ -1,0 +1,106 @@
+"""Sentences, numbers and places: what a wrong sign or a wrong end would turn into a lie."""
+
+from typing import Any
+
+import pytest
+from tests.leaderboard.made_up_release import full_tables
+
+from hfbench_leaderboard import charts, words
+
+MARGIN = 0.03
+
+
+def comparison(*verdicts: str, same_versions: bool = False) -> Any:
+    row = full_tables().comparisons[1]
+    cell = row["cells"][0]
+    row["cells"] = [{**cell, "verdict": verdict} for verdict in verdicts]
+    row["same_versions"] = same_versions
+    return row
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "sentence"),
+    [
+        (["slower"], "transformers 5.23.0 is slower than 4.57.6 in the one cell measured."),
+        (["faster"] * 2, "transformers 5.23.0 is faster than 4.57.6 in all 2 cells."),
+        (
+            ["slower", "faster", "faster", "inconclusive"],
+            "transformers 5.23.0 is slower than 4.57.6 in 1 and faster in 2 of 4 cells; "
+            "1 inconclusive.",
+        ),
+        (
+            ["equivalent"] * 3,
+            "transformers 5.23.0 is as fast as 4.57.6 in all 3 cells, to within 3 %.",
+        ),
+        (
+            ["equivalent", "inconclusive"],
+            "No change found from 4.57.6 to transformers 5.23.0: 1 equivalent, 1 inconclusive.",
+        ),
+        (
+            ["inconclusive"],
+            "Cannot tell whether transformers 5.23.0 is faster than 4.57.6: 1 inconclusive.",
+        ),
+        (
+            ["insufficient"],
+            "Too few process runs to say whether transformers 5.23.0 is faster than 4.57.6.",
+        ),
+        ([], "No cell was measured under both transformers 5.23.0 and 4.57.6."),
+    ],
+)
+def test_headline(verdicts: list[str], sentence: str) -> None:
+    found = words.headline(comparison(*verdicts), MARGIN)
+    assert found.replace("\N{NO-BREAK SPACE}", " ") == sentence
+
+
+def test_headline_of_a_failed_check() -> None:
+    row = comparison("slower", "equivalent", same_versions=True)
+    found = words.headline(row, MARGIN)
+    assert found == "A/A check failed: transformers 4.57.6 differs from itself in 1 of 2 cells."
+
+
+def test_numbers() -> None:
+    assert words.change(1.063) == "+6.3\N{NO-BREAK SPACE}%"
+    assert words.change(0.95) == "\N{MINUS SIGN}5.0\N{NO-BREAK SPACE}%"
+    assert words.change(0.9999) == "0.0\N{NO-BREAK SPACE}%"
+    assert words.change(3.2) == "+220\N{NO-BREAK SPACE}%"
+    assert words.change(None) == words.NOTHING
+    assert words.interval(0.97, None) == "no interval"
+    assert [words.milliseconds(t) for t in (9.87149, 128.44, 1234.6)] == ["9.871", "128.4", "1,235"]
+    assert [words.q_value(q) for q in (1e-9, 0.0345, None)] == ["<0.001", "0.035", words.NOTHING]
+    assert words.duration("2026-11-23T23:30:00Z", "2026-11-24T01:06:10Z") == "1 h 36 min"
+
+
+def test_forest_has_faster_left_and_slower_right() -> None:
+    cells = full_tables().comparisons[1]["cells"]
+    axis = charts.forest_axis(cells, MARGIN)
+    places = [float(axis.place(ratio)[:-1]) for ratio in (1 / 1.06, 1 / 1.03, 1.0, 1.03, 1.06)]
+    assert places == sorted(places)
+    assert places[2] == 50
+    assert float(axis.band[:-1]) == places[1]
+    assert float(axis.band[:-1]) + float(axis.band_width[:-1]) == pytest.approx(places[3])
+    assert {"0\N{NO-BREAK SPACE}%", "+5\N{NO-BREAK SPACE}%"} <= {t.label for t in axis.ticks}
+
+
+def test_one_huge_interval_neither_squashes_the_others_nor_hides_its_length() -> None:
+    cell: Any = full_tables().comparisons[1]["cells"][0]
+    huge: Any = {**cell, "low": 0.001, "high": 1000.0}
+    axis = charts.forest_axis([cell, huge], MARGIN)
+    mark = charts.forest_mark(huge, axis)
+    assert axis.limit < 1
+    assert mark is not None
+    assert mark.low_open
+    assert mark.high_open
+    cell["ratio"] = None
+    assert charts.forest_mark(cell, axis) is None
+
+
+def test_strip_shows_every_process_run_in_launch_order() -> None:
+    tables = full_tables()
+    rows: Any = {"baseline": tables.cells[0], "candidate": tables.cells[1]}
+    strip = charts.strip(rows, {tables.submissions[0]["sha256"]: 0})
+    assert "".join(dot.arm[0] for dot in strip.dots) == "bccb" * 5
+    assert [dot.launch for dot in strip.dots] == list(range(1, 21))
+    slow = [float(dot.y) for dot in strip.dots if dot.arm == "candidate"]
+    fast = [float(dot.y) for dot in strip.dots if dot.arm == "baseline"]
+    assert max(slow) < min(fast)  # upwards is slower
+    assert strip.failed_y is None
