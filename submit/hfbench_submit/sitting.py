@@ -1,5 +1,6 @@
 """One sitting: take up or start a journal, measure what remains, write the submission."""
 
+import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -79,6 +80,7 @@ def measure_sitting(plan: SittingPlan, folder: Path, observer: Observer) -> Jour
         remaining = remaining_slots(slots, journal.process_runs)
         observer.begin(remaining, journal.process_runs)
         if remaining:
+            os.sync()  # else what pip has just installed is written out during the first blocks
             journal.add_invocation(format_moment(now()))
         while remaining:
             observer.launch(remaining[0])
