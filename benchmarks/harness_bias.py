@@ -23,6 +23,7 @@ from hfbench_submit.machine_facts import machine_facts, usable_cores
 from hfbench_submit.planning import Slot
 from hfbench_submit.sitting import SittingPlan, measure_slot
 
+BASE, VERSION = "torch==2.13.0", "transformers==5.23.0"
 PAIRS = 10
 CELL = "smoke/bert-base/torch-eager/cpu/fp32/b1-s64"
 BARE_LOOP = """
@@ -46,7 +47,7 @@ def main() -> None:
     """Measure, and print the comparison."""
     suite = latest_suite("smoke")
     cells = [cell for cell in suite.cells if cell.id == CELL]
-    environments = build_environments("torch", ["transformers==5.23.0"], print)
+    environments = build_environments(BASE, [VERSION], print)
     plan = SittingPlan(suite, cells, environments, PAIRS, machine_facts())
     harness: list[ProcessRun] = []
     bare: list[float] = []

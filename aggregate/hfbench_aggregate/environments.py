@@ -6,6 +6,7 @@ from typing import Final
 
 from packaging.version import InvalidVersion, Version
 
+from hfbench_aggregate.wording import counted
 from hfbench_schema.submission import EnvironmentFacts
 
 COMPARED_PACKAGES: Final = ("transformers", "torch", "tensorflow")
@@ -80,14 +81,17 @@ def hidden_differences(
 ) -> str | None:
     """Name what differs between or within two sides beyond the versions compared, or None.
 
-    As in `also differ: tokenizers 0.22.1 / 0.23.0`, baseline first, at most six by name.
+    As in `also differ: tokenizers 0.22.1 / 0.23.0, 3 packages in one of them only`, baseline
+    first, at most six by name.
     """
     a, b = _all_versions(baseline), _all_versions(candidate)
-    names = [name for name in a.keys() | b.keys() if a.get(name) != b.get(name) or len(a[name]) > 1]
+    names = [name for name in a.keys() & b.keys() if a[name] != b[name] or len(a[name]) > 1]
     names.sort(key=lambda name: (_rank(name), name))
-    texts = [f"{name} {_listed(a.get(name))} / {_listed(b.get(name))}" for name in names]
-    if len(texts) > _MOST_NAMED:
-        texts[_MOST_NAMED:] = [f"and {len(texts) - _MOST_NAMED} more packages"]
+    texts = [f"{name} {_listed(a[name])} / {_listed(b[name])}" for name in names[:_MOST_NAMED]]
+    if len(names) > _MOST_NAMED:
+        texts.append(f"{counted(len(names) - _MOST_NAMED, 'more package')}")
+    if one_sided := len(a.keys() ^ b.keys()):
+        texts.append(f"{counted(one_sided, 'package')} in one of them only")
     return f"also differ: {', '.join(texts)}" if texts else None
 
 
@@ -105,5 +109,5 @@ def _rank(name: str) -> int:
     return _TELLING.index(name) if name in _TELLING else len(_TELLING)
 
 
-def _listed(versions: set[str] | None) -> str:
-    return " and ".join(sorted(versions)) if versions else "none"
+def _listed(versions: set[str]) -> str:
+    return " and ".join(sorted(versions))

@@ -41,9 +41,11 @@ class PackageRow:
     candidate: str
 
     @property
-    def differs(self) -> bool:
-        """Whether the environments hold different versions."""
-        return self.baseline != self.candidate
+    def kind(self) -> str:
+        """`same` version in both environments, `changed`, or in `one` of them only."""
+        if self.baseline == self.candidate:
+            return "same"
+        return "one" if _ABSENT in (self.baseline, self.candidate) else "changed"
 
 
 @dataclass(frozen=True)
@@ -148,14 +150,13 @@ def _submissions(index: _Index, comparison: Comparison) -> list[SubmissionRow]:
 
 
 def _packages(comparison: Comparison, submissions: Sequence[SubmissionRow]) -> list[PackageRow]:
-    """Return all packages, those that differ first."""
+    """Return all packages by name."""
     titles = (comparison["baseline"], comparison["candidate"])
     sides = [_versions(title, submissions) for title in titles]
     if not all(sides):
         return []
     names = sorted(sides[0].keys() | sides[1].keys())
-    rows = [PackageRow(name, *(side.get(name, _ABSENT) for side in sides)) for name in names]
-    return sorted(rows, key=lambda row: not row.differs)
+    return [PackageRow(name, *(side.get(name, _ABSENT) for side in sides)) for name in names]
 
 
 def _versions(title: str, submissions: Sequence[SubmissionRow]) -> dict[str, str]:

@@ -151,15 +151,15 @@ def _change_sentence(baseline: str, candidate: str, tally: Counter[str]) -> str:
 
 
 def _no_change_sentence(baseline: str, candidate: str, tally: Counter[str], margin: float) -> str:
+    """Claim equivalence where it is proven, and no more than that."""
     total = tally.total()
-    if tally["equivalent"] == total:
-        where = _in_cells(total, total)
-        return f"{candidate} is as fast as {baseline} {where}, to within {percent(margin)}."
     if tally["insufficient"] == total:
         return f"Too few process runs to say whether {candidate} is faster than {baseline}."
     if not tally["equivalent"]:
         return f"Cannot tell whether {candidate} is faster than {baseline}{_rest(tally, ': ')}."
-    return f"No change found from {baseline} to {candidate}{_rest(tally, ': ')}."
+    where = _in_cells(tally["equivalent"], total)
+    rest = _rest(tally - Counter(equivalent=tally["equivalent"]), "; ")
+    return f"{candidate} is as fast as {baseline} {where}, to within {percent(margin)}{rest}."
 
 
 def _check_sentence(environment: str, tally: Counter[str]) -> str:
@@ -170,7 +170,7 @@ def _check_sentence(environment: str, tally: Counter[str]) -> str:
         cells = counted(total, "cell")
         return f"A/A check failed: {environment} differs from itself in {differing} of {cells}."
     where = f"any of {total} cells" if total > 1 else "the one cell measured"
-    return f"A/A check passed: {environment} does not differ from itself in {where}."
+    return f"A/A check passed: {environment} shows no difference from itself in {where}."
 
 
 def _in_cells(number: int, total: int) -> str:

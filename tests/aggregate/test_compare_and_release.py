@@ -155,12 +155,13 @@ def test_hidden_differences_are_counted_beyond_six(folder: Path, maker: Maker) -
     document = maker.document()
     for place, facts in enumerate(document["environments"]):
         facts["packages"] |= {f"package-{letter}": f"1.{place}" for letter in "abcdefgh"}
+    document["environments"][1]["packages"]["newcomer"] = "1.0"
     for run in document["process_runs"]:
         run["threads"] = {"intra_op": 4 + run["environment"], "inter_op": 1}
     store_with(folder, document)
     packages, threads = compared(folder, *BOTH)[0]["warnings"]
     assert packages.startswith("also differ: tokenizers 0.22.1 / 0.23.0, package-a 1.0 / 1.1, ")
-    assert packages.endswith("package-e 1.0 / 1.1, and 3 more packages")
+    assert packages.endswith(", 3 more packages, 1 package in one of them only")
     assert threads == "threads differ: 4 intra-op, 1 inter-op / 5 intra-op, 1 inter-op"
 
 

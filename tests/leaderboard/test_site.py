@@ -162,5 +162,5 @@ def test_overview_gives_the_answer_and_its_grounds(tmp_path: Path) -> None:
     assert "transformers 5.23.0 is slower than 4.57.6 in 1 of 4 cells; 1 equivalent" in text
     assert "+6.8\N{NO-BREAK SPACE}%" in page.text
     assert "+6.1 to +7.4\N{NO-BREAK SPACE}%" in page.text
-    assert "A/A check passed: transformers 4.57.6 does not differ from itself" in text
+    assert "A/A check passed: transformers 4.57.6 shows no difference from itself" in text
     assert "killed by the kernel: the worker's memory reached 31.2 GiB of 32 GiB" in text
