@@ -91,8 +91,8 @@ def run(
     left_out = len(chosen.cells) - len(selected)
     if left_out and cells is None:
         console.print(f"{left_out} cells left out: this machine has no device for them")
-    observer = ConsoleProgress(console, [environment.facts for environment in environments])
-    journal = measure_sitting(plan, output, observer)
+    progress = ConsoleProgress(console, [environment.facts for environment in environments])
+    journal = measure_sitting(plan, output, progress)
     path = write_submission(plan, journal, output)
     _print_submission(path, validate_bytes(path.read_bytes(), name=path.name))
     click.echo(f"\nwrote {path}")

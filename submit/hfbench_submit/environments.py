@@ -6,6 +6,7 @@ see the base's packages: installing another transformers version costs seconds, 
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -57,7 +58,7 @@ def build_environments(
     """Build, or find in the cache, one environment per layer over one base.
 
     Args:
-        base: requirements of the base, separated by spaces, as in `torch==2.13.0`.
+        base: requirements of the base, as a shell would split them, as in `torch==2.13.0`.
         layers: requirements of each environment. The same layer twice gives two environments
             with the same packages, for an A/A comparison.
         say: is told what is being built.
@@ -69,11 +70,12 @@ def build_environments(
     folder.mkdir(parents=True, exist_ok=True)
     environments = []
     with FileLock(folder / "building.lock"):
-        base_record = _ensure(folder, base.split(), None, 0, say)
+        base_record = _ensure(folder, shlex.split(base), None, 0, say)
         replicas: Counter[str] = Counter()
         for layer in layers:
-            key = " ".join(layer.split())
-            record = _ensure(folder, layer.split(), base_record, replicas[key], say)
+            requirements = shlex.split(layer)
+            key = " ".join(requirements)
+            record = _ensure(folder, requirements, base_record, replicas[key], say)
             environments.append(_environment(record, key, replicas[key]))
             replicas[key] += 1
     return environments

@@ -7,6 +7,7 @@ import selectors
 import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, perf_counter_ns
@@ -125,7 +126,7 @@ def _await_exit(worker: subprocess.Popen[bytes], timeout_s: float) -> None:
 
 
 @contextlib.contextmanager
-def _killed_at_exit(worker: subprocess.Popen[bytes]) -> Any:
+def _killed_at_exit(worker: subprocess.Popen[bytes]) -> Iterator[None]:
     """Leave no process of the worker's group behind, also on Ctrl-C."""
     try:
         yield

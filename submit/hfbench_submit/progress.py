@@ -7,7 +7,6 @@ the very cores that are being timed.
 from collections.abc import Sequence
 from datetime import timedelta
 from statistics import fmean, median
-from time import monotonic
 
 from rich.console import Console
 
@@ -19,7 +18,7 @@ FIRST_GUESS_S = 8.0
 
 
 class ConsoleProgress:
-    """An observer of a sitting that writes one line per process run, with the time left."""
+    """Is told how a sitting goes between process runs, and writes a line for each."""
 
     def __init__(self, console: Console, environments: Sequence[EnvironmentFacts]) -> None:
         self._console = console
@@ -27,7 +26,6 @@ class ConsoleProgress:
         self._left: list[Slot] = []
         self._seconds: dict[str, list[float]] = {}
         self._done = 0
-        self._begun = monotonic()
 
     def begin(self, slots: Sequence[Slot], done: Sequence[ProcessRun]) -> None:
         """Say how much there is to do, and what was done before."""

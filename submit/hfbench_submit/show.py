@@ -6,7 +6,7 @@ from statistics import median
 from rich.table import Table
 
 from hfbench_schema.machine_key import machine_key, machine_title
-from hfbench_schema.submission import MEASURED_STATUSES, ProcessRun, Submission, timed_iterations
+from hfbench_schema.submission import ProcessRun, Submission, timed_iterations
 from hfbench_submit.progress import short_cell
 
 FEW_DIGITS = 4
@@ -73,6 +73,6 @@ def _milliseconds(value: float) -> str:
 
 def _statuses(runs: list[ProcessRun]) -> str:
     counts = Counter(run["status"] for run in runs)
-    if set(counts) == {MEASURED_STATUSES[0]}:
-        return MEASURED_STATUSES[0]
+    if set(counts) == {"ok"}:
+        return "ok"
     return ", ".join(f"{count} {status}" for status, count in counts.items())

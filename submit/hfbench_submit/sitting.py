@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -23,6 +23,7 @@ from hfbench_submit.journal import Journal, create_journal, open_journal
 from hfbench_submit.launching import run_worker
 from hfbench_submit.outcomes import outcome_fields
 from hfbench_submit.planning import Slot, plan_slots, remaining_slots
+from hfbench_submit.progress import ConsoleProgress
 
 TIMEOUT_S = 600
 
@@ -51,20 +52,7 @@ class SittingPlan:
         }
 
 
-class Observer(Protocol):
-    """Is told how a sitting goes, between process runs, never during one."""
-
-    def begin(self, slots: Sequence[Slot], done: Sequence[ProcessRun]) -> None:
-        """Hear what is left to run, and what an earlier invocation has run."""
-
-    def launch(self, slot: Slot) -> None:
-        """Hear that a process run begins."""
-
-    def finish(self, run: ProcessRun) -> None:
-        """Hear how it ended."""
-
-
-def measure_sitting(plan: SittingPlan, folder: Path, observer: Observer) -> Journal:
+def measure_sitting(plan: SittingPlan, folder: Path, progress: ConsoleProgress) -> Journal:
     """Measure every process run of the plan that no earlier invocation has measured.
 
     Returns the complete journal; its path is under `folder`/journals.
@@ -78,15 +66,15 @@ def measure_sitting(plan: SittingPlan, folder: Path, observer: Observer) -> Jour
         cells = [cell.id for cell in plan.cells]
         slots = plan_slots(cells, len(plan.environments), plan.process_runs, journal.header["seed"])
         remaining = remaining_slots(slots, journal.process_runs)
-        observer.begin(remaining, journal.process_runs)
+        progress.begin(remaining, journal.process_runs)
         if remaining:
             os.sync()  # else what pip has just installed is written out during the first blocks
             journal.add_invocation(format_moment(now()))
         while remaining:
-            observer.launch(remaining[0])
+            progress.launch(remaining[0])
             run = measure_slot(plan, remaining[0])
             journal.add_process_run(run)
-            observer.finish(run)
+            progress.finish(run)
             remaining = remaining_slots(slots, journal.process_runs)
     return journal
 
