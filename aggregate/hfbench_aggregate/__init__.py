@@ -1,1 +1,1 @@
-"""The maintainer's side: store, intake, ledger, reduction, statistics, releases."""
+"""The maintainer's side: the store and its ledger, intake, statistics, comparisons and releases."""
