@@ -96,4 +96,4 @@ def counted(number: int, noun: str) -> str:
 def _seen(detectable: float | None) -> str:
     if detectable is None:
         return ""
-    return f"; a difference of {percent(detectable - 1)} would have been seen"
+    return f"; a difference of {percent(detectable - 1)} would most likely have been seen"

@@ -166,8 +166,8 @@ def main() -> None:
         click.echo("\ninterrupted; the same command goes on from here", err=True)
         sys.exit(INTERRUPTED)
     except UnknownSuiteError as error:
-        click.echo(f"hfbench-submit: {error}", err=True)
+        click.echo(f"Error: {error}", err=True)
         sys.exit(USAGE)
     except (SubmitError, OSError) as error:
-        click.echo(f"hfbench-submit: {error}", err=True)
+        click.echo(f"Error: {error}", err=True)
         sys.exit(FAILED)
