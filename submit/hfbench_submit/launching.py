@@ -28,7 +28,7 @@ runpy.run_module("hfbench_worker", run_name="__main__", alter_sys=True)
 _INHERITED = {"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_HOME"}
 _INHERITED |= {"CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES"}
 _EXIT_GRACE_S = 5.0
-_TAIL_BYTES = 20_000
+_TAIL_BYTES = 1500  # leaves room in a reason for how the worker ended
 
 
 @dataclass(frozen=True)
