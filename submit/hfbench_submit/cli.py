@@ -12,11 +12,12 @@ from hfbench_schema import __version__
 from hfbench_schema.canonical import strict_json
 from hfbench_schema.reports import Report
 from hfbench_schema.submission import MEASURED_STATUSES, Submission
-from hfbench_schema.suites import UnknownSuiteError, latest_suite
+from hfbench_schema.suites import Suite, UnknownSuiteError, latest_suite
 from hfbench_schema.validation import validate as validate_bytes
 from hfbench_submit.document import check_plan, write_submission
 from hfbench_submit.environments import build_environments
 from hfbench_submit.errors import SubmitError
+from hfbench_submit.journal import unfinished_journals
 from hfbench_submit.machine_facts import machine_facts
 from hfbench_submit.planning import select_cells
 from hfbench_submit.progress import ConsoleProgress
@@ -76,28 +77,35 @@ def run(
     Interrupt it whenever you like: the same command goes on where it stopped.
     """
     console = Console(stderr=True, highlight=False)
-    machine = machine_facts()
-    chosen = latest_suite(suite)
-    selected = select_cells(chosen, cells, machine)
-    environments = build_environments(base, layers, console.print)
-    plan = SittingPlan(
-        suite=chosen,
-        cells=selected,
-        environments=environments,
-        process_runs=process_runs or chosen.process_runs,
-        machine=machine,
-    )
-    check_plan(plan)
-    left_out = len(chosen.cells) - len(selected)
-    if left_out and cells is None:
-        console.print(f"{left_out} cells left out: this machine has no device for them")
-    progress = ConsoleProgress(console, [environment.facts for environment in environments])
+    plan = _plan(console, latest_suite(suite), layers, base, cells, process_runs)
+    progress = ConsoleProgress(console, [environment.facts for environment in plan.environments])
     journal = measure_sitting(plan, output, progress)
     path = write_submission(plan, journal, output)
     _print_submission(path, validate_bytes(path.read_bytes(), name=path.name))
     click.echo(f"\nwrote {path}")
+    if others := unfinished_journals(output):
+        console.print(f"unfinished: {', '.join(map(str, others))}, of other commands")
     if not any(run["status"] in MEASURED_STATUSES for run in journal.process_runs):
         raise SubmitError("nothing was measured; the reasons stand above")
+
+
+def _plan(
+    console: Console,
+    suite: Suite,
+    layers: tuple[str, ...],
+    base: str,
+    cells: str | None,
+    process_runs: int | None,
+) -> SittingPlan:
+    """Make sure that everything asked for can be measured, environments last: they take longest."""
+    machine = machine_facts()
+    selected = select_cells(suite, cells, machine)
+    if cells is None and (left_out := len(suite.cells) - len(selected)):
+        console.print(f"{left_out} cells left out: this machine has no device for them")
+    environments = build_environments(base, layers, console.print)
+    plan = SittingPlan(suite, selected, environments, process_runs or suite.process_runs, machine)
+    check_plan(plan)
+    return plan
 
 
 @commands.command()

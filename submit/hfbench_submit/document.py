@@ -10,7 +10,7 @@ from hfbench_schema.submission import SUBMISSION_SCHEMA, ProcessRun, Submission
 from hfbench_schema.timestamps import format_moment, now, parse_moment
 from hfbench_schema.validation import validate
 from hfbench_submit.errors import SubmitError
-from hfbench_submit.journal import Journal
+from hfbench_submit.journal import Journal, finish_journal
 from hfbench_submit.sitting import SittingPlan
 
 
@@ -83,5 +83,5 @@ def write_submission(plan: SittingPlan, journal: Journal, folder: Path) -> Path:
             f"cannot write {path}: {error.strerror}. Nothing is lost, the journal has every "
             "process run: make room, and repeat the same command"
         ) from error
-    journal.path.rename(journal.path.with_name(f"finished-{sha256}.jsonl"))
+    finish_journal(journal, sha256)
     return path

@@ -13,6 +13,8 @@ from hfbench_schema.files import append_durably
 from hfbench_schema.submission import ProcessRun
 from hfbench_submit.errors import SubmitError
 
+_FINISHED = "finished-"
+
 
 @dataclass
 class Journal:
@@ -45,6 +47,22 @@ class Journal:
                 f"cannot write the journal {self.path}: {error.strerror}. Nothing before this "
                 "process run is lost: make room, and repeat the same command"
             ) from error
+
+
+def journal_path(folder: Path, identity: str) -> Path:
+    """Return where the journal of a sitting with this identity lies, under the output folder."""
+    return folder / "journals" / f"{identity[:16]}.jsonl"
+
+
+def finish_journal(journal: Journal, sha256: str) -> None:
+    """Put a journal to rest under the name of the submission that was made from it."""
+    journal.path.rename(journal.path.with_name(f"{_FINISHED}{sha256}.jsonl"))
+
+
+def unfinished_journals(folder: Path) -> list[Path]:
+    """Return the journals under the output folder that were never finished."""
+    journals = sorted((folder / "journals").glob("*.jsonl"))
+    return [path for path in journals if not path.name.startswith(_FINISHED)]
 
 
 def create_journal(path: Path, header: dict[str, Any]) -> Journal:

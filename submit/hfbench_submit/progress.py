@@ -33,9 +33,10 @@ class ConsoleProgress:
         for run in done:
             self._learn(run)
         if done and slots:
-            self._say(f"taking up again: {len(done)} process runs are in the journal")
+            self._say(f"taking up again: the journal has {_process_runs(len(done))}")
         if slots:
-            self._say(f"{len(slots)} process runs to go, about {duration(self.seconds_left())}")
+            left = duration(self.seconds_left())
+            self._say(f"{_process_runs(len(slots))} to go, about {left}")
 
     def launch(self, slot: Slot) -> None:
         """Drop slots that were given up before this one."""
@@ -65,6 +66,10 @@ class ConsoleProgress:
 
     def _say(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _process_runs(count: int) -> str:
+    return f"{count} process run{'' if count == 1 else 's'}"
 
 
 def short_cell(cell_id: str) -> str:

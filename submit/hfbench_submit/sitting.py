@@ -19,7 +19,7 @@ from hfbench_schema.suites import Suite
 from hfbench_schema.timestamps import format_moment, now
 from hfbench_submit.environments import Environment, cache_folder
 from hfbench_submit.errors import SubmitError
-from hfbench_submit.journal import Journal, create_journal, open_journal
+from hfbench_submit.journal import Journal, create_journal, journal_path, open_journal
 from hfbench_submit.launching import run_worker
 from hfbench_submit.outcomes import outcome_fields
 from hfbench_submit.planning import Slot, plan_slots, remaining_slots
@@ -60,9 +60,9 @@ def measure_sitting(plan: SittingPlan, folder: Path, progress: ConsoleProgress) 
     Raises:
         SubmitError: another measurement is running on this machine, or the disk is full.
     """
-    journal_path = folder / "journals" / f"{document_sha256(plan.identity())[:16]}.jsonl"
+    path = journal_path(folder, document_sha256(plan.identity()))
     with _only_measurement_on_this_machine():
-        journal = open_journal(journal_path) or create_journal(journal_path, _header(plan))
+        journal = open_journal(path) or create_journal(path, _header(plan))
         cells = [cell.id for cell in plan.cells]
         slots = plan_slots(cells, len(plan.environments), plan.process_runs, journal.header["seed"])
         remaining = remaining_slots(slots, journal.process_runs)
