@@ -140,10 +140,10 @@ def _killed_at_exit(worker: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def _parse(lines: bytes) -> dict[str, dict[str, Any]]:
-    """Return the messages by event; a line cut off by a crash is dropped."""
+    """Return the messages by event; a line that is none, or was cut off by a crash, is dropped."""
     messages = {}
     for line in lines.splitlines():
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
             message = json.loads(line)
             messages[message["event"]] = message
     return messages
