@@ -7,16 +7,25 @@ import socket
 from pathlib import Path
 
 _HOME = re.compile(r"(?:/home/|/Users/|/root\b|[A-Za-z]:\\Users\\)[^\s'\":,;)]*")
-_ADDRESS = re.compile(
-    r"[\w.+-]+@[\w-]+\.[\w.]+|\b(?:\d{1,3}\.){3}\d{1,3}\b(?!\.)|(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}"
-)
+# Each word is tried once, from its start: what is searched may be one long word.
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]+\.[\w.]+")
+_IP_OR_MAC = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b(?!\.)|(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}")
 _PATH = re.compile(r"(?<![\w/])/(?:[\w.@+-]+/)+(?=[\w.@+-]+)")
 _LEAST_NAME = 4  # a user called "me" must not blank every "name" in a traceback
 
 
 def find_private(text: str) -> str | None:
-    """Return the first part of `text` that looks like a home folder or an address, or None."""
-    found = _HOME.search(text) or _ADDRESS.search(text)
+    """Return the first part of `text` that looks like a home folder or an e-mail, or None."""
+    found = _HOME.search(text) or _EMAIL.search(text)
+    return found.group() if found else None
+
+
+def find_address(text: str) -> str | None:
+    """Return the first part of `text` that looks like an IP or MAC address, or None.
+
+    For free text only: versions such as 12.8.4.1 look the same.
+    """
+    found = _IP_OR_MAC.search(text)
     return found.group() if found else None
 
 
@@ -26,7 +35,8 @@ def scrub(text: str) -> str:
     Of a path only the file's name stays, so that a traceback can still be read.
     """
     text = _PATH.sub("", text)
-    text = _ADDRESS.sub("<address>", _HOME.sub("<home>", text))
+    text = _EMAIL.sub("<address>", _HOME.sub("<home>", text))
+    text = _IP_OR_MAC.sub("<address>", text)
     for name, replacement in _private_names():
         text = re.sub(rf"\b{re.escape(name)}\b", replacement, text)
     return text

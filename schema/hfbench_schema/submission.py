@@ -15,6 +15,10 @@ MEASURED_STATUSES: Final = ("ok", "no_steady_state")
 """The statuses of a process run whose timed iterations count."""
 
 
+COMPARED_PACKAGES: Final = ("transformers", "torch", "tensorflow")
+"""The packages that make an environment another one, beside Python and the replica."""
+
+
 class Client(TypedDict):
     """What wrote the document."""
 
@@ -125,6 +129,13 @@ class Submission(TypedDict):
     machine: Machine
     environments: list[EnvironmentFacts]
     process_runs: list[ProcessRun]
+
+
+def compared_versions(environment: EnvironmentFacts) -> tuple[object, ...]:
+    """Return what tells an environment from others: versions, Python's major.minor, replica."""
+    versions = tuple(environment["packages"].get(name) for name in COMPARED_PACKAGES)
+    python = tuple(environment["python"].split(".")[:2])
+    return (versions, python, environment["replica"])
 
 
 def timed_iterations(process_run: ProcessRun) -> list[int]:

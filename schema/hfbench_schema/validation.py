@@ -45,8 +45,8 @@ def _all_findings(data: bytes, sha256: str, name: str | None, now: datetime) -> 
         yield finding("HFB003", detail=error)
         return
     yield from rules_bytes.check_text(document)
-    yield from rules_bytes.check_canonical(data, document)
-    shape = [*_schema_findings(document)]
+    # Bytes that are not canonical may spell an integer 3.0, which the schema lets through.
+    shape = [*rules_bytes.check_canonical(data, document), *_schema_findings(document)]
     yield from shape
     if not shape:
         yield from rules_document.document_findings(document, now)

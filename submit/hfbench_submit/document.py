@@ -6,12 +6,16 @@ from pathlib import Path
 from hfbench_schema import __version__
 from hfbench_schema.canonical import canonical_bytes, sha256_hex
 from hfbench_schema.files import write_atomically
+from hfbench_schema.rules_bytes import MAXIMUM_BYTES
 from hfbench_schema.submission import SUBMISSION_SCHEMA, ProcessRun, Submission
 from hfbench_schema.timestamps import format_moment, now, parse_moment
 from hfbench_schema.validation import validate
 from hfbench_submit.errors import SubmitError
 from hfbench_submit.journal import Journal, finish_journal
 from hfbench_submit.sitting import SittingPlan
+
+LARGEST_RUN = 1200
+"""Bytes that one process run may take in a submission, its iterations included."""
 
 
 def submission_document(plan: SittingPlan, journal: Journal) -> Submission:
@@ -61,19 +65,24 @@ def check_plan(plan: SittingPlan) -> None:
     }
     header = {"sitting": "0" * 32, "seed": 0, "machine": plan.machine}
     document = submission_document(plan, Journal(Path(), header, [moment], [unmeasured]))
-    report = validate(canonical_bytes(document))
-    if not report.accepted:
-        findings = "\n  ".join(str(finding) for finding in report.findings)
-        raise SubmitError(f"the submission would be refused, so nothing is measured:\n  {findings}")
+    _require_accepted(canonical_bytes(document), "nothing is measured")
+    cells, environments = len(plan.cells), len(plan.environments)
+    if (size := cells * environments * plan.process_runs * LARGEST_RUN) > MAXIMUM_BYTES:
+        raise SubmitError(
+            f"the submission could have {size >> 20} MiB, and {MAXIMUM_BYTES >> 20} are allowed: "
+            "select fewer cells with --cells, or fewer --process-runs"
+        )
 
 
 def write_submission(plan: SittingPlan, journal: Journal, folder: Path) -> Path:
     """Write the submission to `folder`, named by its hash, and put its journal to rest.
 
     Raises:
-        SubmitError: the disk is full; the journal is then as it was.
+        SubmitError: the disk is full, or the submission would be refused; the journal is then as
+            it was.
     """
     data = canonical_bytes(submission_document(plan, journal))
+    _require_accepted(data, f"its process runs stay in {journal.path}")
     sha256 = sha256_hex(data)
     path = folder / f"{sha256}.json"
     try:
@@ -85,3 +94,10 @@ def write_submission(plan: SittingPlan, journal: Journal, folder: Path) -> Path:
         ) from error
     finish_journal(journal, sha256)
     return path
+
+
+def _require_accepted(data: bytes, consequence: str) -> None:
+    report = validate(data)
+    if not report.accepted:
+        findings = "\n  ".join(str(finding) for finding in report.findings)
+        raise SubmitError(f"the submission would be refused, so {consequence}:\n  {findings}")

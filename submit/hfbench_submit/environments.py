@@ -4,10 +4,12 @@ A base holds the framework. A layer is a virtual environment of its own whose `.
 see the base's packages: installing another transformers version costs seconds, not gigabytes.
 """
 
+import contextlib
 import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,15 +18,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import IO, Any
 
 import platformdirs
 from filelock import FileLock
+from packaging.requirements import Requirement
 
 from hfbench_schema.canonical import document_sha256
 from hfbench_schema.files import write_atomically
-from hfbench_schema.privacy import scrub
-from hfbench_schema.submission import EnvironmentFacts
+from hfbench_schema.submission import EnvironmentFacts, compared_versions
 from hfbench_submit.errors import SubmitError
 
 _PROBE = """
@@ -66,38 +68,61 @@ def build_environments(
     Raises:
         SubmitError: pip failed; the message holds its error and where its whole output is.
     """
+    wanted = [_requirements(layer) for layer in layers]
     folder = cache_folder() / "environments"
     folder.mkdir(parents=True, exist_ok=True)
-    environments = []
     with FileLock(folder / "building.lock"):
-        base_record = _ensure(folder, shlex.split(base), None, 0, say)
-        replicas: Counter[str] = Counter()
-        for layer in layers:
-            requirements = shlex.split(layer)
-            key = " ".join(requirements)
-            record = _ensure(folder, requirements, base_record, replicas[key], say)
-            environments.append(_environment(record, key, replicas[key]))
-            replicas[key] += 1
+        base_record = _ensure(folder, _requirements(base), None, 0, say)
+        copies: Counter[tuple[str, ...]] = Counter()
+        records = []
+        for requirements in wanted:
+            copy = copies[tuple(requirements)]
+            records.append(_ensure(folder, requirements, base_record, copy, say))
+            copies[tuple(requirements)] += 1
+    return _environments(wanted, records)
+
+
+def _requirements(text: str) -> list[str]:
+    """Split requirements as a shell would, and refuse what cannot be told apart by its version."""
+    try:
+        requirements = [Requirement(word) for word in shlex.split(text)]
+    except ValueError:  # InvalidRequirement is one
+        requirements = []
+    if not requirements or any(requirement.url for requirement in requirements):
+        raise SubmitError(
+            f"{text!r} is no list of requirements such as transformers==5.23.0; folders and git "
+            "commits are not supported yet"
+        )
+    return [str(requirement) for requirement in requirements]
+
+
+def _environments(
+    wanted: Sequence[Sequence[str]], records: Sequence[dict[str, Any]]
+) -> list[Environment]:
+    """Describe the environments; those with the same versions are numbered as replicas."""
+    environments = []
+    replicas: Counter[tuple[object, ...]] = Counter()
+    for requirements, record in zip(wanted, records, strict=True):
+        label = "+".join(requirements).replace("==", "-")[:120]
+        facts: EnvironmentFacts = {
+            "label": label,
+            "replica": 0,
+            "python": record["python"],
+            "packages": record["packages"],
+        }
+        versions = compared_versions(facts)
+        facts["replica"] = replicas[versions]
+        facts["label"] += f"~{replicas[versions]}" if replicas[versions] else ""
+        replicas[versions] += 1
+        environments.append(Environment(Path(record["folder"]) / "bin" / "python", facts))
     return environments
-
-
-def _environment(record: dict[str, Any], requirements: str, replica: int) -> Environment:
-    label = scrub(requirements).replace("==", "-").replace(" ", "+")
-    label += f"~{replica}" if replica else ""
-    facts: EnvironmentFacts = {
-        "label": label[-128:],
-        "replica": replica,
-        "python": record["python"],
-        "packages": record["packages"],
-    }
-    return Environment(Path(record["folder"]) / "bin" / "python", facts)
 
 
 def _ensure(
     folder: Path,
     requirements: Sequence[str],
     base: dict[str, Any] | None,
-    replica: int,
+    copy: int,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Return the record of a cached environment, building it first if need be.
@@ -105,9 +130,11 @@ def _ensure(
     The record is written last, and names a folder that was never used before: an interrupted
     build leaves no record, and what is left of it can disturb no later one.
     """
-    key = _key(requirements, base, replica)
+    key = _key(requirements, base, copy)
     record_path = folder / f"{key}.json"
     if (record := _read_record(record_path)) is not None:
+        if not all("==" in requirement for requirement in requirements):
+            say(f"environment {' '.join(requirements)}: as it was resolved when it was built")
         return record
     for abandoned in folder.glob(f"{key}-*"):
         shutil.rmtree(abandoned, ignore_errors=True)
@@ -122,12 +149,12 @@ def _ensure(
     return record
 
 
-def _key(requirements: Sequence[str], base: dict[str, Any] | None, replica: int) -> str:
+def _key(requirements: Sequence[str], base: dict[str, Any] | None, copy: int) -> str:
     facts = {
         "python": sys.version,
         "requirements": list(requirements),
         "base": base["folder"] if base else None,
-        "replica": replica,
+        "copy": copy,
         "constraints": _constraints(),
     }
     return document_sha256(facts)[:16]
@@ -160,8 +187,8 @@ def _install(target: Path, requirements: Sequence[str], base: dict[str, Any] | N
 def _run(command: Sequence[str], target: Path, requirements: Sequence[str]) -> None:
     log = _log_path(target)
     with log.open("ab") as stream:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
-    if done.returncode == 0:
+        returncode = _run_group(command, stream)
+    if returncode == 0:
         return
     printed = log.read_text(errors="replace").splitlines()
     errors = [line for line in printed if line.upper().startswith("ERROR")] or printed[-5:]
@@ -171,6 +198,19 @@ def _run(command: Sequence[str], target: Path, requirements: Sequence[str]) -> N
         + "\n  ".join(errors[-5:])
         + f"\nIts whole output is in {log}"
     )
+
+
+def _run_group(command: Sequence[str], stream: IO[bytes]) -> int:
+    """Run a command to its end, or end it with all its children: pip starts some of its own."""
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
+    )
+    try:
+        return process.wait()
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _log_path(target: Path) -> Path:

@@ -30,7 +30,7 @@ def machine_facts() -> Machine:
 def usable_cores() -> int:
     """Return how many physical cores affinity and cgroup limits leave to this process."""
     cores = {_core_of(cpu) for cpu in _affinity()}
-    return max(1, min(len(cores), _cgroup_cores() or len(cores)))
+    return min(len(cores), _cgroup_cores() or len(cores))
 
 
 def _affinity() -> list[int]:
@@ -48,9 +48,26 @@ def _core_of(cpu: int) -> str:
 
 
 def _cgroup_cores() -> int | None:
-    """Return the whole cores of a cgroup v2 CPU quota, or None where there is no limit."""
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    """Return the cores of the tightest cgroup v2 quota above this process, None without one.
+
+    Half a core counts as one: a worker needs a thread.
+    """
+    group = Path("/sys/fs/cgroup") / _own_cgroup()
+    quotas = [_quota(folder / "cpu.max") for folder in (group, *group.parents)]
+    return min((max(1, quota) for quota in quotas if quota is not None), default=None)
+
+
+def _own_cgroup() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            if line.startswith("0::/"):
+                return line.removeprefix("0::/")
+    return ""
+
+
+def _quota(file: Path) -> int | None:
+    with contextlib.suppress(OSError, ValueError):  # no file, or "max": no limit
+        quota, period = file.read_text().split()
         return int(quota) // int(period)
     return None
 

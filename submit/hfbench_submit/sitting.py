@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ from hfbench_schema.machine_key import machine_key
 from hfbench_schema.submission import Machine, ProcessRun
 from hfbench_schema.suites import Suite
 from hfbench_schema.timestamps import format_moment, now
-from hfbench_submit.environments import Environment, cache_folder
+from hfbench_submit.environments import Environment
 from hfbench_submit.errors import SubmitError
 from hfbench_submit.journal import Journal, create_journal, journal_path, open_journal
 from hfbench_submit.launching import run_worker
@@ -82,8 +83,8 @@ def measure_sitting(plan: SittingPlan, folder: Path, progress: ConsoleProgress) 
 @contextmanager
 def _only_measurement_on_this_machine() -> Iterator[None]:
     """Refuse to measure beside another measurement, which would disturb both."""
-    cache_folder().mkdir(parents=True, exist_ok=True)
-    lock = FileLock(cache_folder() / "measuring.lock")
+    # Not in the cache folder, of which there may be several; by user, who alone may open it.
+    lock = FileLock(Path(tempfile.gettempdir()) / f"hfbench-measuring-{os.getuid()}.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout as error:

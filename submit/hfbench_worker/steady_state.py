@@ -1,4 +1,4 @@
-"""When warm-up ends: the first stretch of calls whose two halves agree."""
+"""When warm-up ends: once as many calls as will be timed ran at the level of those that are."""
 
 import math
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ _MEDIAN_EFFICIENCY = math.sqrt(math.pi / 2)
 def is_steady(window_ns: Sequence[int]) -> bool:
     """Tell whether the halves of a window of calls have the same level.
 
-    They do if their log medians differ by less than `TOLERANCE`, or by less than two standard
-    errors of that difference, the spread being taken from the calls themselves: a slope that
-    hides in the noise of a window this short cannot be told from none.
+    They do if their log medians differ by less than `TOLERANCE`, or by less than one standard
+    error of that difference, the spread being taken from the calls themselves. One and not two:
+    to wait a few calls in vain costs little, to time the end of a warm-up biases the result.
     """
     logs = [math.log(ns) for ns in window_ns]
     half = len(logs) // 2
@@ -28,7 +28,7 @@ def is_steady(window_ns: Sequence[int]) -> bool:
     levels = median(first), median(second)
     residuals = [abs(x - levels[0]) for x in first] + [abs(x - levels[1]) for x in second]
     error = _MAD_TO_SD * median(residuals) * _MEDIAN_EFFICIENCY * math.sqrt(4 / len(logs))
-    return abs(levels[0] - levels[1]) <= max(TOLERANCE, 2 * error)
+    return abs(levels[0] - levels[1]) <= max(TOLERANCE, error)
 
 
 def most_iterations(timed: int) -> int:

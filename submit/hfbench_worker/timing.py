@@ -11,12 +11,12 @@ from hfbench_worker.steady_state import LEAST_WARMUP, is_steady, most_iterations
 def time_calls(
     call: Callable[[int], object], synchronize: Callable[[], None], timed: int
 ) -> tuple[list[int], int, bool]:
-    """Call until `timed` calls in a row are steady.
+    """Call until the last `timed` calls are at the level of the `timed` calls before them.
 
     Args:
         call: the work; it gets the number of the call, to rotate its inputs by.
         synchronize: returns when the device has finished all it was given.
-        timed: how many calls the steady stretch must have.
+        timed: how many calls count.
 
     Returns:
         Every call's duration in ns, the number of warm-up calls, and whether a steady state was
@@ -26,9 +26,9 @@ def time_calls(
     with _garbage_collection_off():
         while len(iterations_ns) < most_iterations(timed):
             iterations_ns.append(_time_call(call, synchronize, len(iterations_ns)))
-            warmup = len(iterations_ns) - timed
-            if warmup >= LEAST_WARMUP and is_steady(iterations_ns[warmup:]):
-                return iterations_ns, warmup, True
+            enough = len(iterations_ns) >= LEAST_WARMUP + 2 * timed
+            if enough and is_steady(iterations_ns[-2 * timed :]):
+                return iterations_ns, len(iterations_ns) - timed, True
     return iterations_ns, len(iterations_ns) - timed, False
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from hfbench_schema.cells import parse_cell
 from hfbench_schema.machine_key import machine_key
-from hfbench_schema.privacy import find_private, scrub
+from hfbench_schema.privacy import find_address, find_private, scrub
 from hfbench_schema.submission import Machine
 from hfbench_schema.suites import UnknownSuiteError, find_suite, latest_suite, published_suites
 
@@ -62,5 +62,6 @@ def test_private_names_do_not_leave_the_machine() -> None:
     assert find_private(traceback)
     clean = scrub(traceback)
     assert find_private(clean) is None
+    assert find_address(clean) is None
     assert "nn.py" in clean
     assert "ada" not in clean

@@ -68,6 +68,23 @@ def copy_iterations(document: Document) -> None:
     second["warmup_iterations"] = first["warmup_iterations"]
 
 
+def same_versions(document: Document) -> None:
+    first, second = document["environments"]
+    second["packages"] = first["packages"]
+
+
+def hours_within_seconds(document: Document) -> None:
+    for run in document["process_runs"]:
+        run["wall_ns"] = 500 * 10**9
+
+
+def fail_at_an_address(document: Document) -> None:
+    run = document["process_runs"][0]
+    document["process_runs"][0] = {
+        name: run[name] for name in ("cell", "environment", "block", "started_at", "wall_ns")
+    } | {"status": "error", "reason": "no route to 10.1.2.3"}
+
+
 BREACHES: dict[str, list[Callable[[Document], None]]] = {
     "HFB002": [put("bidi \u202e text", "client", "name"), put("e\u0301", "client", "name")],
     "HFB010": [drop("schema"), put("urn:elsewhere:1", "schema")],
@@ -86,9 +103,16 @@ BREACHES: dict[str, list[Callable[[Document], None]]] = {
     "HFB024": [put(7, "process_runs", 0, "environment")],
     "HFB025": [put("transformers-5.23.0", "environments", 0, "label")],
     "HFB026": [repeat_last_run],
+    "HFB027": [put(5, "process_runs", 0, "block")],
+    "HFB028": [same_versions],
+    "HFB033": [put(10**12, "process_runs", 0, "wall_ns")],
+    "HFB034": [hours_within_seconds],
+    "HFB081": [put(512, "machine", "usable_cores")],
     "HFB030": [
+        put(["2026-11-23T13:00:00Z", "9999-99-99T99:99:99Z"], "sitting", "invocations"),
         put("2026-02-31T00:00:00Z", "process_runs", 0, "started_at"),
         put("2025-01-01T00:00:00Z", "process_runs", 3, "started_at"),
+        put("2026-12-01T00:00:00Z", "process_runs", 0, "started_at"),
     ],
     "HFB031": [put(1000, "process_runs", 0, "wall_ns")],
     "HFB032": [put("2031-01-01T00:00:00Z", "sitting", "finished_at")],
@@ -96,7 +120,11 @@ BREACHES: dict[str, list[Callable[[Document], None]]] = {
     "HFB041": [put(12, "process_runs", 0, "warmup_iterations")],
     "HFB043": [copy_iterations],
     "HFB080": [drop("environments", "0", "packages", "transformers")],
-    "HFB084": [put("in /home/ada/models", "environments", 0, "label")],
+    "HFB084": [
+        put("in /home/ada/models", "environments", 0, "label"),
+        put("6.1-ada@laptop.example.com", "machine", "kernel"),
+        fail_at_an_address,
+    ],
 }
 
 
@@ -122,6 +150,40 @@ def test_bytes_that_are_no_canonical_document(document: Document) -> None:
     assert rules(good, name=f"{sha256_hex(good)}.json") == set()
     for odd in (b"", b"null", b"NaN", b"\xff", b'"\\ud800"', b"9" * 5000, b"1e400", b"{}"):
         assert not validate(odd).accepted
+
+
+def test_versions_of_four_parts_are_no_addresses(document: Document) -> None:
+    document["environments"][0]["packages"]["nvidia-cublas-cu12"] = "12.8.4.1"
+    document["machine"]["kernel"] = "5.15.167.4-microsoft-standard-WSL2"
+    assert rules(canonical_bytes(document)) == set()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'"' + b'\\"' * 2**20,
+        b"{" + b",".join(b'"%d":1' % (i // 2) for i in range(2**19)) + b"}",
+        b'["' + b"a" * 2**22 + b'"]',
+        b"[" * 2**22,
+    ],
+    ids=["escapes", "duplicates", "one word", "brackets"],
+)
+@pytest.mark.timeout(20)
+def test_no_bytes_keep_the_validator_busy(data: bytes) -> None:
+    assert not validate(data, now=NOW).accepted
+
+
+def test_absurd_years_are_judged_all_the_same(document: Document) -> None:
+    put(["0001-01-01T00:00:00Z"], "sitting", "invocations")(document)
+    put("9999-12-31T23:59:59Z", "sitting", "finished_at")(document)
+    assert rules(canonical_bytes(document)) == {"HFB032"}
+
+
+@pytest.mark.parametrize(("key", "value"), [("warmup_iterations", "3.0"), ("environment", "0.0")])
+def test_integers_are_spelt_as_integers(document: Document, key: str, value: str) -> None:
+    document["process_runs"][0][key] = "HERE"
+    data = canonical_bytes(document).replace(b'"HERE"', value.encode())
+    assert rules(data) == {"HFB005"}
 
 
 def test_every_rule_in_the_catalogue_has_a_breach() -> None:

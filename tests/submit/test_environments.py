@@ -47,3 +47,28 @@ def test_pip_s_own_error_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         build_environments("transformers==0.0.0", [], print)
     left = {path.suffix for path in (tmp_path / "environments").iterdir()}
     assert left <= {".log", ".lock"}
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [".", "/srv/transformers", "git+https://example.org/transformers@main", "transformers'", ""],
+)
+def test_what_no_version_tells_apart_is_refused_before_anything_is_built(
+    layer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HFBENCH_CACHE", str(tmp_path))
+    with pytest.raises(SubmitError, match="no list of requirements such as transformers==5"):
+        build_environments(BASE, [layer], print)
+    assert not list(tmp_path.iterdir())
+
+
+def test_labels_and_replicas_tell_environments_apart(environments: Sequence[Environment]) -> None:
+    assert environments
+    twice = build_environments(BASE, [*VERSIONS, f" {VERSIONS[1]} "], print)
+    assert [environment.facts["label"] for environment in twice] == [
+        "transformers-4.57.6",
+        "transformers-5.23.0",
+        "transformers-5.23.0~1",
+    ]
+    assert [environment.facts["replica"] for environment in twice] == [0, 0, 1]
+    assert len({environment.python for environment in twice}) == 3
