@@ -10,11 +10,13 @@ from hfbench_aggregate.reduction import Arm, Family, run_flags
 from hfbench_aggregate.rounding import published
 from hfbench_aggregate.selection import Pair
 from hfbench_aggregate.statistics import (
+    Levelled,
     SittingSd,
     SittingSource,
     VersionComparison,
     centre,
     compare_versions,
+    level_sittings,
     sitting_sd,
 )
 from hfbench_aggregate.statistics.moments import FloatArray
@@ -30,12 +32,14 @@ def compare_pair(pair: Pair) -> Comparison:
     every = pair.family.arm(pair.baseline, cells), pair.family.arm(pair.candidate, cells)
     a, b = interleaved_if_enough(*every)
     term = sitting_sd(a.x, b.x, a.sittings, b.sittings)
+    level = level_sittings(a.x, b.x, a.sittings, b.sittings)
     result = compare_versions(
-        a.x,
-        b.x,
+        level.baseline,
+        level.candidate,
         sitting_sd=term.sd,
         sittings_baseline=term.sittings_baseline,
         sittings_candidate=term.sittings_candidate,
+        spent_df=level.spent_df,
     )
     return {
         "machine_key": pair.family.machine_key,
@@ -49,15 +53,15 @@ def compare_pair(pair: Pair) -> Comparison:
         "provisional": _provisional(term),
         "tested": int(np.isfinite(result.q).sum()),
         "warnings": [*_left_out(every, (a, b)), *_warnings(pair)],
-        "cells": _rows(pair, cells, (a, b), result),
+        "cells": _rows(pair, cells, level, result),
     }
 
 
 def _rows(
-    pair: Pair, cells: list[str], arms: tuple[Arm, Arm], result: VersionComparison
+    pair: Pair, cells: list[str], level: Levelled, result: VersionComparison
 ) -> list[ComparedCell]:
     """Turn the arrays of a comparison into rows."""
-    medians = [_milliseconds(arm) for arm in arms]
+    medians = [_milliseconds(x) for x in (level.baseline, level.candidate)]
     rows = [_row(place, cell, result) for place, cell in enumerate(cells)]
     _, candidate = short_names(pair.baseline.title, pair.candidate.title)
     for place, row in enumerate(rows):
@@ -97,9 +101,9 @@ def _ratio(theta: float) -> float | None:
         return published(np.exp(theta))
 
 
-def _milliseconds(arm: Arm) -> FloatArray:
+def _milliseconds(x: FloatArray) -> FloatArray:
     """Return the typical time of each cell in ms, NaN without process runs."""
-    milliseconds: FloatArray = np.exp(centre(arm.x).centre) * _MS
+    milliseconds: FloatArray = np.exp(centre(x).centre) * _MS
     return milliseconds
 
 

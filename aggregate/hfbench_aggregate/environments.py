@@ -7,10 +7,7 @@ from typing import Final
 from packaging.version import InvalidVersion, Version
 
 from hfbench_aggregate.wording import counted
-from hfbench_schema.submission import EnvironmentFacts
-
-COMPARED_PACKAGES: Final = ("transformers", "torch", "tensorflow")
-"""The packages that make an environment another one; the rest is shown where it differs."""
+from hfbench_schema.submission import COMPARED_PACKAGES, EnvironmentFacts
 
 PYTHON: Final = "python"
 REPLICA: Final = "replica"

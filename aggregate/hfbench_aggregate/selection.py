@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
 from hfbench_aggregate.environments import PYTHON, REPLICA, Environment, differing, version_key
 from hfbench_aggregate.reduction import Family
 
-_BETWEEN_REQUIREMENTS = re.compile(r",\s*(?=[A-Za-z])")
+# A comma before a name, unless it is one between extras, as in `transformers[torch,vision]`.
+_BETWEEN_REQUIREMENTS = re.compile(r",\s*(?=[A-Za-z])(?![^\[]*\])")
 
 
 class SelectionError(Exception):
@@ -35,13 +37,13 @@ class Selector:
 
     @cached_property
     def requirements(self) -> tuple[Requirement, ...]:
-        """The requirements, parsed.
+        """The requirements, parsed, with names as installed packages are listed.
 
         Raises:
-            SelectionError: the text is not of that form.
+            SelectionError: the text is not of that form, or asks for more than versions.
         """
         try:
-            return tuple(Requirement(part) for part in _BETWEEN_REQUIREMENTS.split(self.text))
+            return tuple(_requirement(part) for part in _BETWEEN_REQUIREMENTS.split(self.text))
         except InvalidRequirement as error:
             raise SelectionError(
                 f"cannot read {self.text!r}: write package==version, as in transformers==5.23.0, "
@@ -60,6 +62,23 @@ class Selector:
             for requirement in self.requirements
             for versions in [_versions(family, environment, requirement.name)]
         )
+
+
+def _requirement(text: str) -> Requirement:
+    """Parse one requirement; refuse what a store cannot answer, it knows versions only."""
+    requirement = Requirement(text)
+    for value, name in (
+        (requirement.url, "a URL"),
+        (requirement.extras, "extras"),
+        (requirement.marker, "a marker"),
+    ):
+        if value:
+            raise SelectionError(
+                f"{text!r} has {name}: environments are selected by version alone, "
+                f"as in transformers==5.23.0"
+            )
+    requirement.name = canonicalize_name(requirement.name)
+    return requirement
 
 
 def selected_pairs(families: list[Family], baseline: str, candidate: str) -> list[Pair]:

@@ -116,6 +116,8 @@ class ComparedCell(TypedDict):
     been selected as a finding (null unless the verdict is faster or slower).
     `detectable` is the smallest ratio above 1 that this data would have shown with 80 % power.
     `process_runs` is [baseline, candidate]. `wording` says the verdict in a sentence.
+    `candidate_ms` / `baseline_ms` is `ratio`: of several interleaved sittings both are the times
+    at the mean level of these, so they may differ a little from `CellRow.centre_ms`.
     """
 
     cell: str

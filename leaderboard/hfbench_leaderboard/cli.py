@@ -12,10 +12,6 @@ from hfbench_schema import __version__
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-# The commands import what they need when they run: neither --help nor a mistyped path should
-# wait for numpy.
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="hfbench-leaderboard")
 def main() -> None:

@@ -173,6 +173,9 @@ def test_hidden_differences_are_counted_beyond_six(folder: Path, maker: Maker) -
         (f"transformers=={OLD}", f"transformers=={OLD}", "--with transformers==4.57.6 --with"),
         ("transformers", "=", "write package==version"),
         (f"transformers=={OLD},tokenizers==0.23.0", f"transformers=={NEW}", "has all of"),
+        ("transformers", f"torch[a,b],transformers=={NEW}", "'torch[a,b]' has extras"),
+        ("transformers", "transformers; python_version > '3.10'", "has a marker: environments"),
+        ("transformers @ https://example.org/a,b.whl", "transformers", "has a URL: environments"),
     ],
 )
 def test_a_selection_that_is_not_there_says_what_is(
@@ -182,6 +185,32 @@ def test_a_selection_that_is_not_there_says_what_is(
     result = call("compare", folder, "--baseline", baseline, "--candidate", candidate)
     assert result.exit_code == 2
     assert said in result.output
+
+
+def test_package_names_are_read_as_pip_reads_them(folder: Path, maker: Maker) -> None:
+    store_with(folder, maker.document(effects=SLOWER), maker.document([NEW, NEW]))
+    written = ("--baseline", f"Transformers=={OLD}", "--candidate", f"TRANSFORMERS == {NEW}")
+    assert compared(folder, *written) == compared(folder, *BOTH)
+    same = ("--baseline", f"Transformers=={NEW}", "--candidate", f"transformers=={NEW}")
+    assert [c["same_versions"] for c in compared(folder, *same)] == [True]
+
+
+def test_several_sittings_are_compared_within_each(folder: Path, maker: Maker) -> None:
+    """The second sitting runs at half the speed, in both versions."""
+    slow = maker.document(effects=SLOWER)
+    for run in slow["process_runs"]:
+        run["iterations_ns"] = [2 * time for time in run["iterations_ns"]]
+        run["wall_ns"] *= 2
+    store_with(folder, maker.document(effects=SLOWER), slow)
+    (comparison,) = compared(folder, *BOTH)
+    assert (comparison["design"], comparison["sittings"]) == ("interleaved", [2, 2])
+    assert verdicts(comparison)["gpt2"] == "slower"
+    for row in comparison["cells"]:
+        assert row["process_runs"] == [10, 10]
+        assert row["detectable"] < 1.03
+        assert row["ratio"] == pytest.approx(row["candidate_ms"] / row["baseline_ms"], rel=1e-4)
+        assert not row["flags"]
+    assert comparison["cells"][0]["baseline_ms"] == pytest.approx(35 * 2**0.5, rel=0.02)
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -306,9 +335,9 @@ def test_strangers_text_is_plain_in_the_notes(folder: Path, maker: Maker) -> Non
 def test_absurd_times_give_a_release(folder: Path, maker: Maker) -> None:
     document = maker.document()
     for place, run in enumerate(document["process_runs"]):
-        size = 10 ** (run["block"] * 3)
+        size = 10 ** (run["block"] * 9 // 4)  # 1 ns to 1 s
         run["iterations_ns"] = [size + place] * len(run["iterations_ns"])
-        run["wall_ns"] = 9 * 10**15
+        run["wall_ns"] = sum(run["iterations_ns"])
     document["environments"][0] = environment("no version at all", 0)
     call("release", store_with(folder, document))
     table = strict_json((folder / "releases" / "2026.11.1" / "comparisons.json").read_bytes())

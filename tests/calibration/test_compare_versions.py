@@ -12,7 +12,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from hfbench_aggregate.statistics import VersionComparison, centre, compare_versions, sitting_sd
+from hfbench_aggregate.statistics import (
+    VersionComparison,
+    centre,
+    compare_versions,
+    level_sittings,
+    sitting_sd,
+)
 
 CELLS = 500
 STUDIES = 60
@@ -155,6 +161,63 @@ def test_versions_measured_in_sittings_of_their_own(sittings: int) -> None:
     assert with_term <= 0.065
     assert np.mean(calls) <= 0.005
     assert without > 0.09
+
+
+def _interleaved(
+    sittings: int, between: float, effect: float, profile: str, seed: int, runs: int = 5
+) -> VersionComparison:
+    """Compare a family of interleaved sittings with `runs` process runs a version in each.
+
+    The sd between process runs is 1.5 %, that between sittings of a cell `between`; every cell
+    differs by `effect` in log time.
+    """
+    rng = np.random.default_rng([sittings, round(1000 * between), runs, seed, 3])
+    numbers = np.tile(np.repeat(np.arange(sittings), runs), (CELLS, 1))
+    shift = rng.normal(0, between, (CELLS, sittings))[:, numbers[0]]
+    sd = np.full(CELLS, 0.015)
+    a, b = (_noise(rng, sd, numbers.shape[1], profile) + shift for _ in "ab")
+    level = level_sittings(a, b + effect, numbers, numbers)
+    return compare_versions(
+        level.baseline,
+        level.candidate,
+        sitting_sd=0,
+        sittings_baseline=sittings,
+        sittings_candidate=sittings,
+        spent_df=level.spent_df,
+    )
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("between", [0.0, 0.05])
+def test_interleaved_sittings_of_different_speed(between: float, profile: str) -> None:
+    """A further sitting must tell more, whatever shift it brings."""
+    powers, widths = [], []
+    for sittings in (1, 2, 3):
+        equal, changed = (
+            [_interleaved(sittings, between, effect, profile, seed) for seed in range(STUDIES)]
+            for effect in (0.0, 0.05)
+        )
+        rate = np.mean([found.p <= 0.05 for found in equal])
+        covered = np.mean([(found.low <= 0.05) & (found.high >= 0.05) for found in changed])
+        powers.append(np.mean([_called(found) for found in changed]))
+        widths.append(np.mean([found.high - found.low for found in equal]) / 2)
+        _report(
+            f"{profile}, {sittings} interleaved sittings, sd {between:.0%}: p <= .05 {rate:.2%}, "
+            f"coverage {covered:.2%}, 5 % found {powers[-1]:.1%}, interval +-{widths[-1]:.2%}"
+        )
+        assert 0.035 <= rate <= 0.065
+        assert 0.93 <= covered <= 0.97
+    assert powers == sorted(powers)
+    assert widths == sorted(widths, reverse=True)
+
+
+@pytest.mark.parametrize(("sittings", "runs"), [(3, 1), (5, 1), (2, 2), (2, 3), (3, 3)])
+def test_interleaved_sittings_of_few_process_runs(sittings: int, runs: int) -> None:
+    """The shifts take many degrees of freedom here; the prior may err to the safe side."""
+    found = [_interleaved(sittings, 0.05, 0.0, "clean", seed, runs) for seed in range(STUDIES)]
+    rate = np.mean([each.p <= 0.05 for each in found])
+    _report(f"{sittings} interleaved sittings of {runs} process runs: p <= .05 {rate:.2%}")
+    assert 0.03 <= rate <= 0.065
 
 
 def _shift(rng: np.random.Generator, sittings: int) -> np.ndarray:

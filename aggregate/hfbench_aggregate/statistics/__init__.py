@@ -10,11 +10,13 @@ held over.
 - `centre`: typical time and interval of each cell of one environment on one machine.
 - `compare_versions`: effect, interval, q value and verdict of each cell for two environments.
 - `sitting_sd`: the error to add where the two were not interleaved.
+- `level_sittings`: the shift to take out where they were, in several sittings.
 - `variance_prior`, `winsorise`, `moments`: the steps these share.
 - `constants`: every number behind them.
 """
 
 from hfbench_aggregate.statistics.centre import Centre, MachineGrade, centre, machine_grade
+from hfbench_aggregate.statistics.levelling import Levelled, level_sittings
 from hfbench_aggregate.statistics.moments import Moments, Winsorised, moments, winsorise
 from hfbench_aggregate.statistics.sitting import SittingSd, SittingSource, sitting_sd
 from hfbench_aggregate.statistics.variance_prior import (
@@ -27,6 +29,7 @@ from hfbench_aggregate.statistics.versions import VersionComparison, compare_ver
 
 __all__ = [
     "Centre",
+    "Levelled",
     "MachineGrade",
     "Moments",
     "SittingSd",
@@ -38,6 +41,7 @@ __all__ = [
     "centre",
     "compare_versions",
     "inverse_trigamma",
+    "level_sittings",
     "machine_grade",
     "moments",
     "sitting_sd",

@@ -33,11 +33,14 @@ class Moments:
     """Mean of x in log seconds; NaN for an empty row."""
     squares: FloatArray
     """Sum of squared deviations from the mean; 0 below two runs and where there is no spread."""
+    spent_df: FloatArray | float = 0.0
+    """Degrees of freedom spent on more than the mean; a number or shape (cells,)."""
 
     @property
     def df(self) -> FloatArray:
-        """Return the degrees of freedom of the variance, max(count - 1, 0)."""
-        return np.maximum(self.count - 1, 0).astype(np.float64)
+        """Return the degrees of freedom of the variance, max(count - 1 - spent_df, 0)."""
+        df: FloatArray = np.maximum(self.count - 1 - self.spent_df, 0.0)
+        return df
 
     @property
     def variance(self) -> FloatArray:
@@ -76,7 +79,7 @@ def ratio(numerator: FloatArray | IntArray, denominator: FloatArray | IntArray) 
     return out
 
 
-def moments(x: npt.ArrayLike) -> Moments:
+def moments(x: npt.ArrayLike, spent_df: FloatArray | float = 0.0) -> Moments:
     """Compute count, mean and sum of squares of each row of process runs.
 
     A spread below LEAST_PROCESS_SD counts as none: rounding alone leaves equal timings with a
@@ -84,6 +87,7 @@ def moments(x: npt.ArrayLike) -> Moments:
 
     Args:
         x: Log seconds, shape (cells, process runs), NaN for padding.
+        spent_df: Degrees of freedom of each row that x has lost before; a number or shape (cells,).
 
     Raises:
         ValueError: x is not such an array.
@@ -95,7 +99,7 @@ def moments(x: npt.ArrayLike) -> Moments:
     deviation = np.where(held, runs - mean[:, None], 0.0)
     squares = np.einsum("ij,ij->i", deviation, deviation)
     spread = squares > (count - 1) * LEAST_PROCESS_SD**2
-    return Moments(count, mean, np.where((count > 1) & spread, squares, 0.0))
+    return Moments(count, mean, np.where((count > 1) & spread, squares, 0.0), spent_df)
 
 
 def winsorise(x: npt.ArrayLike) -> Winsorised:
@@ -136,15 +140,15 @@ def _row_counts(x: FloatArray) -> IntArray:
 
 def _band(x: FloatArray, count: IntArray) -> tuple[FloatArray, FloatArray]:
     """Return middle and half-width of the winsorising band of each row, as columns."""
-    middle = _row_median(x, count)[:, None]
-    mad = MAD_TO_SD * np.sqrt(count / (count - 1)) * _row_median(np.abs(x - middle), count)
+    middle = row_median(x, count)[:, None]
+    mad = MAD_TO_SD * np.sqrt(count / (count - 1)) * row_median(np.abs(x - middle), count)
     half_width = WINSOR_WIDTH_MADS * np.maximum(mad, np.median(mad))
     # Most runs of the row, and of most rows, are equal: no scale to judge an outlier by.
     half_width[half_width == 0] = np.inf
     return middle, half_width[:, None]
 
 
-def _row_median(x: FloatArray, count: IntArray) -> FloatArray:
+def row_median(x: FloatArray, count: IntArray) -> FloatArray:
     """Return the median of each non-empty row; NaN sorts last, so the count finds the middle."""
     ordered = np.sort(x, axis=1)
     row = np.arange(len(x))

@@ -69,13 +69,15 @@ def compare_versions(
     sitting_sd: npt.ArrayLike,
     sittings_baseline: npt.ArrayLike,
     sittings_candidate: npt.ArrayLike,
+    spent_df: npt.ArrayLike = 0.0,
 ) -> VersionComparison:
     """Compare two versions in every cell of a family.
 
     theta = mean x_B - mean x_A; SE^2 = sum_g s~_g^2 / P_g + sitting_sd^2 (1/R_A + 1/R_B), s~_g^2
-    on d0/2 + P_g - 1 degrees of freedom, t with Welch's. Verdicts as `decide` orders them, from
-    LEAST_PROCESS_RUNS an arm. Where neither arm shows any spread the noise is unknown, not zero:
-    such a cell keeps theta, has no error or interval, is not tested, and is `inconclusive`.
+    on d0/2 + P_g - 1 - spent_df / 2 degrees of freedom, t with Welch's. Verdicts as `decide`
+    orders them, from LEAST_PROCESS_RUNS an arm. Where neither arm shows any spread the noise is
+    unknown, not zero: such a cell keeps theta, has no error or interval, is not tested, and is
+    `inconclusive`.
 
     Args:
         baseline: Log seconds of version A, shape (cells, process runs), NaN for padding.
@@ -83,6 +85,8 @@ def compare_versions(
         sitting_sd: sd between sittings, 0 if interleaved; a number or shape (cells,).
         sittings_baseline: Sittings R_A behind each cell of A; a number or shape (cells,).
         sittings_candidate: The same for B.
+        spent_df: Degrees of freedom that `level_sittings` took from each cell, half from each
+            arm; a number or shape (cells,).
 
     Raises:
         ValueError: Shapes do not match, the sd is negative or not finite, or a cell with
@@ -93,7 +97,8 @@ def compare_versions(
         Benjamini & Yekutieli 2005 (intervals of called cells).
     """
     clipped_a, clipped_b = winsorise(baseline), winsorise(candidate)
-    a, b = moments(clipped_a.x), moments(clipped_b.x)
+    spent = np.asarray(spent_df, dtype=np.float64) / 2
+    a, b = moments(clipped_a.x, spent), moments(clipped_b.x, spent)
     if a.count.shape != b.count.shape:
         raise ValueError(f"{a.count.size} cells in the baseline, {b.count.size} in the candidate")
     fewest = np.minimum(a.count, b.count)
