@@ -22,6 +22,7 @@ from hfbench_submit.launching import worker_environ
 from hfbench_submit.machine_facts import machine_facts, usable_cores
 from hfbench_submit.planning import Slot
 from hfbench_submit.sitting import SittingPlan, measure_slot
+from hfbench_worker.steady_state import LEAST_WARMUP
 
 BASE, VERSION = "torch==2.13.0", "transformers==5.23.0"
 PAIRS = 10
@@ -30,16 +31,16 @@ BARE_LOOP = """
 import json, sys, time
 import torch
 from transformers import BertConfig, BertModel
-iterations = int(sys.argv[1])
+warmup, iterations = int(sys.argv[1]), int(sys.argv[2])
 model = BertModel(BertConfig()).eval()
 tokens = torch.randint(0, 30522, (1, 64))
 durations = []
 with torch.inference_mode():
-    for _ in range(3 + iterations):
+    for _ in range(warmup + iterations):
         start = time.perf_counter_ns()
         model(input_ids=tokens)
         durations.append(time.perf_counter_ns() - start)
-print(json.dumps(durations[3:]))
+print(json.dumps(durations[warmup:]))
 """
 
 
@@ -68,9 +69,9 @@ def _ms(run: ProcessRun) -> float:
 
 
 def by_bare_loop(python: Path, iterations: int) -> float:
-    """Return the median in ms of a loop without any harness."""
+    """Return the median in ms of a loop without any harness, over the same calls."""
     done = subprocess.run(
-        [str(python), "-I", "-c", BARE_LOOP, str(iterations)],
+        [str(python), "-I", "-c", BARE_LOOP, str(LEAST_WARMUP + iterations), str(iterations)],
         env=worker_environ(usable_cores()),
         capture_output=True,
         check=True,
