@@ -7,7 +7,7 @@ from typing import Final
 from packaging.version import InvalidVersion, Version
 
 from hfbench_aggregate.wording import counted
-from hfbench_schema.submission import COMPARED_PACKAGES, EnvironmentFacts
+from hfbench_schema.submission import COMPARED_PACKAGES, EnvironmentFacts, compared_versions
 
 PYTHON: Final = "python"
 REPLICA: Final = "replica"
@@ -51,12 +51,7 @@ class Environment:
 
 def environment_of(facts: EnvironmentFacts) -> Environment:
     """Return the environment that a submission's facts belong to."""
-    packages = facts["packages"]
-    return Environment(
-        versions=tuple((name, packages[name]) for name in COMPARED_PACKAGES if name in packages),
-        python=".".join(facts["python"].split(".")[:2]),
-        replica=facts["replica"],
-    )
+    return Environment(*compared_versions(facts))
 
 
 def version_key(text: str) -> tuple[int, Version, str]:

@@ -131,11 +131,17 @@ class Submission(TypedDict):
     process_runs: list[ProcessRun]
 
 
-def compared_versions(environment: EnvironmentFacts) -> tuple[object, ...]:
-    """Return what tells an environment from others: versions, Python's major.minor, replica."""
-    versions = tuple(environment["packages"].get(name) for name in COMPARED_PACKAGES)
-    python = tuple(environment["python"].split(".")[:2])
-    return (versions, python, environment["replica"])
+def compared_versions(
+    environment: EnvironmentFacts,
+) -> tuple[tuple[tuple[str, str], ...], str, int]:
+    """Return what tells an environment from others.
+
+    Package and version of COMPARED_PACKAGES as far as installed, in that order; Python's
+    major.minor; the replica.
+    """
+    packages = environment["packages"]
+    versions = tuple((name, packages[name]) for name in COMPARED_PACKAGES if name in packages)
+    return versions, ".".join(environment["python"].split(".")[:2]), environment["replica"]
 
 
 def timed_iterations(process_run: ProcessRun) -> list[int]:

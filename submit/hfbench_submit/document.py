@@ -9,11 +9,12 @@ from hfbench_schema.files import write_atomically
 from hfbench_schema.rules_bytes import MAXIMUM_BYTES
 from hfbench_schema.submission import SUBMISSION_SCHEMA, ProcessRun, Submission
 from hfbench_schema.timestamps import format_moment, now, parse_moment
-from hfbench_schema.validation import validate
+from hfbench_submit.acceptance import require_accepted
 from hfbench_submit.errors import SubmitError
 from hfbench_submit.journal import Journal, finish_journal
 from hfbench_submit.sitting import SittingPlan
 
+_REFUSED = "the submission would be refused"
 LARGEST_RUN = 1200
 """Bytes that one process run may take in a submission, its iterations included."""
 
@@ -65,7 +66,7 @@ def check_plan(plan: SittingPlan) -> None:
     }
     header = {"sitting": "0" * 32, "seed": 0, "machine": plan.machine}
     document = submission_document(plan, Journal(Path(), header, [moment], [unmeasured]))
-    _require_accepted(canonical_bytes(document), "nothing is measured")
+    require_accepted(canonical_bytes(document), f"{_REFUSED}, so nothing is measured")
     cells, environments = len(plan.cells), len(plan.environments)
     if (size := cells * environments * plan.process_runs * LARGEST_RUN) > MAXIMUM_BYTES:
         raise SubmitError(
@@ -82,7 +83,7 @@ def write_submission(plan: SittingPlan, journal: Journal, folder: Path) -> Path:
             it was.
     """
     data = canonical_bytes(submission_document(plan, journal))
-    _require_accepted(data, f"its process runs stay in {journal.path}")
+    require_accepted(data, f"{_REFUSED}, so its process runs stay in {journal.path}")
     sha256 = sha256_hex(data)
     path = folder / f"{sha256}.json"
     try:
@@ -94,10 +95,3 @@ def write_submission(plan: SittingPlan, journal: Journal, folder: Path) -> Path:
         ) from error
     finish_journal(journal, sha256)
     return path
-
-
-def _require_accepted(data: bytes, consequence: str) -> None:
-    report = validate(data)
-    if not report.accepted:
-        findings = "\n  ".join(str(finding) for finding in report.findings)
-        raise SubmitError(f"the submission would be refused, so {consequence}:\n  {findings}")

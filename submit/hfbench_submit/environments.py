@@ -4,12 +4,10 @@ A base holds the framework. A layer is a virtual environment of its own whose `.
 see the base's packages: installing another transformers version costs seconds, not gigabytes.
 """
 
-import contextlib
 import json
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -28,6 +26,7 @@ from hfbench_schema.canonical import document_sha256
 from hfbench_schema.files import write_atomically
 from hfbench_schema.submission import EnvironmentFacts, compared_versions
 from hfbench_submit.errors import SubmitError
+from hfbench_submit.process_groups import killed_at_exit
 
 _PROBE = """
 import importlib.metadata, json, platform, re
@@ -114,7 +113,7 @@ def _environments(
         facts["replica"] = replicas[versions]
         facts["label"] += f"~{replicas[versions]}" if replicas[versions] else ""
         replicas[versions] += 1
-        environments.append(Environment(Path(record["folder"]) / "bin" / "python", facts))
+        environments.append(Environment(_python(Path(record["folder"])), facts))
     return environments
 
 
@@ -171,16 +170,22 @@ def _read_record(path: Path) -> dict[str, Any] | None:
         record: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
-    return record if (Path(record["folder"]) / "bin" / "python").exists() else None
+    return record if _python(Path(record["folder"])).exists() else None
 
 
 def _install(target: Path, requirements: Sequence[str], base: dict[str, Any] | None) -> None:
-    python = str(target / "bin" / "python")
     _run([sys.executable, "-m", "venv", str(target)], target, requirements)
     if base is not None:
         link = Path(_site_packages(target)) / "hfbench-base.pth"
         link.write_text(base["site_packages"] + "\n")
-    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    pip = [
+        str(_python(target)),
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-input",
+    ]
     _run([*pip, "--", *requirements], target, requirements)
 
 
@@ -205,12 +210,12 @@ def _run_group(command: Sequence[str], stream: IO[bytes]) -> int:
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
     )
-    try:
+    with killed_at_exit(process):
         return process.wait()
-    finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+
+
+def _python(target: Path) -> Path:
+    return target / "bin" / "python"
 
 
 def _log_path(target: Path) -> Path:
@@ -224,7 +229,7 @@ def _site_packages(target: Path) -> str:
 
 def _probe(target: Path) -> dict[str, Any]:
     """Ask the environment itself what it holds; installers are no part of what is measured."""
-    command = [str(target / "bin" / "python"), "-I", "-c", _PROBE]
+    command = [str(_python(target)), "-I", "-c", _PROBE]
     answer = subprocess.run(command, capture_output=True, check=True, stdin=subprocess.DEVNULL)
     facts: dict[str, Any] = json.loads(answer.stdout)
     facts["packages"] = {n: v for n, v in sorted(facts["packages"].items()) if n not in _TOOLS}

@@ -4,16 +4,15 @@ import contextlib
 import json
 import os
 import selectors
-import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, perf_counter_ns
 from typing import IO, Any
 
 import hfbench_worker
+from hfbench_submit.process_groups import killed_at_exit
 
 _BOOTSTRAP = """
 import importlib.util, pathlib, runpy, sys
@@ -59,7 +58,8 @@ def run_worker(python: Path, plan: dict[str, Any], threads: int, timeout_s: floa
     oom_kills, start = _oom_kills(), perf_counter_ns()
     with tempfile.TemporaryFile() as printed:
         worker, answer = _launch(python, plan, threads, printed)
-        with answer, _killed_at_exit(worker):
+        # Popen's own exit closes stdin and waits; by then the group has been killed.
+        with answer, worker, killed_at_exit(worker):
             lines, timed_out = _await_answer(answer, timeout_s)
             _await_exit(worker, 0 if timed_out else _EXIT_GRACE_S)
         return WorkerOutcome(
@@ -85,6 +85,7 @@ def _launch(
         worker = subprocess.Popen(
             [python, "-I", "-c", _BOOTSTRAP, hfbench_worker.__file__],
             stdin=subprocess.PIPE,
+            bufsize=0,  # a plan that a dead worker never took must not be written again on closing
             stdout=printed,
             stderr=printed,
             env=worker_environ(threads),
@@ -95,7 +96,6 @@ def _launch(
     with contextlib.suppress(BrokenPipeError):  # it died at once: its end tells why
         assert worker.stdin is not None  # noqa: S101 - asked for above
         worker.stdin.write(json.dumps(plan).encode() + b"\n")
-        worker.stdin.flush()
     return worker, answer
 
 
@@ -123,20 +123,6 @@ def _await_answer(answer: IO[bytes], timeout_s: float) -> tuple[bytes, bool]:
 def _await_exit(worker: subprocess.Popen[bytes], timeout_s: float) -> None:
     with contextlib.suppress(subprocess.TimeoutExpired):
         worker.wait(timeout_s)
-
-
-@contextlib.contextmanager
-def _killed_at_exit(worker: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Leave no process of the worker's group behind, also on Ctrl-C."""
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(worker.pid, signal.SIGKILL)
-        worker.wait()
-        assert worker.stdin is not None  # noqa: S101 - asked for at launch
-        with contextlib.suppress(BrokenPipeError):
-            worker.stdin.close()
 
 
 def _parse(lines: bytes) -> dict[str, dict[str, Any]]:

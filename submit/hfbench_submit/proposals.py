@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hfbench_schema.files import write_atomically
 from hfbench_schema.tree import proposal_path
-from hfbench_schema.validation import validate
+from hfbench_submit.acceptance import require_accepted
 from hfbench_submit.errors import SubmitError
 
 
@@ -17,10 +17,7 @@ def propose(document: Path, store: Path) -> Path:
         SubmitError: the document has errors, or the store cannot be written.
     """
     data = document.read_bytes()
-    report = validate(data, name=document.name)
-    if not report.accepted:
-        errors = "\n  ".join(str(finding) for finding in report.findings)
-        raise SubmitError(f"{document} would be refused:\n  {errors}")
+    report = require_accepted(data, f"{document} would be refused", document.name)
     path = store / proposal_path(report.sha256)
     try:
         write_atomically(path, data)

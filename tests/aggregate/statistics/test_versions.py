@@ -3,26 +3,15 @@
 import numpy as np
 import pytest
 from scipy import stats
+from tests.aggregate.statistics.comparing import compare
 
 from hfbench_aggregate.statistics import (
     Verdict,
-    VersionComparison,
-    compare_versions,
     variance_prior,
     winsorise,
 )
 
 MARGIN = np.log(1.03)
-
-
-def _compare(a: object, b: object, sitting_sd: float = 0.0) -> VersionComparison:
-    return compare_versions(
-        np.asarray(a),
-        np.asarray(b),
-        sitting_sd=sitting_sd,
-        sittings_baseline=2,
-        sittings_candidate=1,
-    )
 
 
 def _ragged(cells: int, seed: int, least: int = 2) -> tuple[np.ndarray, np.ndarray]:
@@ -44,7 +33,7 @@ def _rows(x: np.ndarray) -> list[np.ndarray]:
 
 def test_agrees_with_a_plain_computation_of_each_cell() -> None:
     a, b = _ragged(60, seed=1)
-    found = _compare(a, b, sitting_sd=0.004)
+    found = compare(a, b, sitting_sd=0.004)
     pairs = list(zip(_rows(winsorise(a).x), _rows(winsorise(b).x), strict=True))
     squares = [(np.sum((u - u.mean()) ** 2), np.sum((v - v.mean()) ** 2)) for u, v in pairs]
     pooled_df = [u.size + v.size - 2 for u, v in pairs]
@@ -78,7 +67,7 @@ def test_agrees_with_a_plain_computation_of_each_cell() -> None:
 
 def test_agrees_with_scipy_where_nothing_is_borrowed() -> None:
     a, b = _ragged(9, seed=2)  # one cell too few for a prior
-    found = _compare(a, b)
+    found = compare(a, b)
     for i, (u, v) in enumerate(zip(_rows(winsorise(a).x), _rows(winsorise(b).x), strict=True)):
         welch = stats.ttest_ind(v, u, equal_var=False)
         interval = welch.confidence_interval()
@@ -94,7 +83,7 @@ def test_agrees_with_scipy_where_nothing_is_borrowed() -> None:
 
 def test_q_and_selected_intervals_are_over_the_tested_cells() -> None:
     a, b = _ragged(200, seed=3)
-    found = _compare(a, b)
+    found = compare(a, b)
     tested = (found.process_runs_baseline >= 3) & (found.process_runs_candidate >= 3)
     assert 20 < tested.sum() < 200
     assert np.isnan(found.q[~tested]).all()
@@ -116,7 +105,7 @@ def test_verdicts_in_their_order() -> None:
     b = a + np.array(effects)[:, None]
     few = np.vstack([spread, spread])
     few[:, 2:] = np.nan
-    found = _compare(np.vstack([a, few, few]), np.vstack([b, few + 1.0, few]))
+    found = compare(np.vstack([a, few, few]), np.vstack([b, few + 1.0, few]))
     assert found.verdict.tolist() == [
         "slower",
         "faster",
@@ -137,10 +126,10 @@ def test_the_order_of_runs_and_cells_and_the_padding_do_not_matter() -> None:
     a, b = _ragged(50, seed=8)
     rng = np.random.default_rng(9)
     cells = rng.permutation(50)
-    plain = _compare(a, b)
+    plain = compare(a, b)
     wide = np.hstack([np.full((50, 2), np.nan), a])[:, rng.permutation(9)]
-    shuffled = _compare(wide[cells], b[cells])
+    shuffled = compare(wide[cells], b[cells])
     np.testing.assert_array_equal(shuffled.verdict, plain.verdict[cells])
     np.testing.assert_allclose(shuffled.q, plain.q[cells], rtol=1e-9)
-    back = _compare(b, a)
+    back = compare(b, a)
     np.testing.assert_array_equal(back.verdict == "faster", plain.verdict == "slower")

@@ -2,18 +2,9 @@
 
 import numpy as np
 import pytest
+from tests.aggregate.statistics.comparing import compare
 
-from hfbench_aggregate.statistics import Verdict, VersionComparison, compare_versions
-
-
-def _compare(a: object, b: object, sitting_sd: float = 0.0) -> VersionComparison:
-    return compare_versions(
-        np.asarray(a),
-        np.asarray(b),
-        sitting_sd=sitting_sd,
-        sittings_baseline=2,
-        sittings_candidate=1,
-    )
+from hfbench_aggregate.statistics import Verdict, compare_versions
 
 
 @pytest.mark.parametrize("cells", [1, 40])
@@ -21,18 +12,18 @@ def _compare(a: object, b: object, sitting_sd: float = 0.0) -> VersionComparison
 def test_timings_without_spread_give_no_certainty(cells: int, effect: float) -> None:
     a = np.random.default_rng(4).normal(0, 0.01, (cells, 5))
     a[0] = np.log(0.1)
-    found = _compare(a, a + effect)
+    found = compare(a, a + effect)
     assert found.no_spread.tolist() == [True] + [False] * (cells - 1)
     assert found.verdict[0] == Verdict.INCONCLUSIVE
     assert found.theta[0] == pytest.approx(effect, abs=1e-12)
     assert np.isnan([found.p[0], found.q[0], found.low[0], found.p_equivalent[0]]).all()
     assert (found.p[1:] > 0).all()
-    assert _compare(a[:1, :2], a[:1, :2]).verdict.tolist() == [Verdict.INSUFFICIENT]
+    assert compare(a[:1, :2], a[:1, :2]).verdict.tolist() == [Verdict.INSUFFICIENT]
 
 
 def test_a_huge_effect_has_a_positive_p() -> None:
     a = np.random.default_rng(5).normal(0, 0.001, (2, 300))
-    found = _compare(a, a + 5)
+    found = compare(a, a + 5)
     assert (found.p > 0).all()
     assert (found.verdict == "slower").all()
 
@@ -43,7 +34,7 @@ def test_every_pair_of_run_counts_gets_a_verdict(cells: int) -> None:
     for runs_a, runs_b in [(0, 0), (0, 5), (1, 0), (1, 1), (1, 5), (2, 2), (2, 3), (3, 3), (3, 50)]:
         a, b = rng.normal(0, 0.01, (2, cells, 50))
         a[0, runs_a:], b[0, runs_b:] = np.nan, np.nan
-        found = _compare(a, b)
+        found = compare(a, b)
         enough = min(runs_a, runs_b) >= 3
         assert (found.verdict[0] == "insufficient") is not enough
         assert np.isfinite(found.theta[0]) == (min(runs_a, runs_b) > 0)
@@ -54,8 +45,8 @@ def test_every_pair_of_run_counts_gets_a_verdict(cells: int) -> None:
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 5), (4, 0)])
-def test_nothing_to_compare(shape: tuple[int, int]) -> None:
-    found = _compare(np.empty(shape), np.empty(shape))
+def test_nothing_tocompare(shape: tuple[int, int]) -> None:
+    found = compare(np.empty(shape), np.empty(shape))
     assert found.verdict.tolist() == ["insufficient"] * shape[0]
 
 
@@ -73,12 +64,12 @@ def test_a_cell_without_runs_in_an_arm_needs_no_sitting() -> None:
 @pytest.mark.parametrize("sd", [-0.1, np.nan, np.inf])
 def test_a_sitting_sd_that_is_none_is_refused(sd: float) -> None:
     with pytest.raises(ValueError, match="sitting sd"):
-        _compare([[1.0, 2.0]], [[1.0, 2.0]], sitting_sd=sd)
+        compare([[1.0, 2.0]], [[1.0, 2.0]], sitting_sd=sd)
 
 
 def test_arms_that_do_not_match_are_refused() -> None:
     with pytest.raises(ValueError, match="cells"):
-        _compare([[1.0, 2.0]], [[1.0], [2.0]])
+        compare([[1.0, 2.0]], [[1.0], [2.0]])
     with pytest.raises(ValueError, match="needs a sitting"):
         compare_versions(
             [[1.0]], [[1.0]], sitting_sd=0.0, sittings_baseline=0, sittings_candidate=1
