@@ -13,6 +13,11 @@ from hfbench_schema.canonical import strict_json
 SUBMISSION_SCHEMA: Final = "urn:hfbench:schema:submission:1"
 MEASURED_STATUSES: Final = ("ok", "no_steady_state")
 """The statuses of a process run whose timed iterations count."""
+ROLES: Final = ("latency", "cold", "memory", "energy")
+"""What a process run is for; only `latency` has timed iterations to compare."""
+SPAWN: Final = "spawn"
+FORK_SERVER: Final = "fork_server"
+"""The launch methods; their figures are never mixed."""
 
 
 COMPARED_PACKAGES: Final = ("transformers", "torch", "tensorflow")
@@ -48,6 +53,8 @@ class Protocol(TypedDict):
 
     launch: str
     order: str
+    roles: NotRequired[list[str]]
+    budget_s: NotRequired[int]
     process_runs: int
     iterations: int
     timeout_s: int
@@ -82,8 +89,17 @@ class Machine(TypedDict):
     cpu: Cpu
     usable_cores: int
     memory_gib: int
+    memory_limit_gib: NotRequired[int]
+    numa_nodes: NotRequired[int]
     virtualised: bool | None
     accelerators: list[Accelerator]
+
+
+class Source(TypedDict):
+    """Where a package came from that no index has; `content` is a git commit or a SHA-256."""
+
+    kind: str
+    content: str
 
 
 class EnvironmentFacts(TypedDict):
@@ -93,6 +109,7 @@ class EnvironmentFacts(TypedDict):
     replica: int
     python: str
     packages: dict[str, str]
+    sources: NotRequired[dict[str, Source]]
 
 
 class Threads(TypedDict):
@@ -102,20 +119,95 @@ class Threads(TypedDict):
     inter_op: int
 
 
+class Placement(TypedDict):
+    """The logical CPUs that a worker may use, and whether hfbench chose them."""
+
+    cpus: int
+    pinned: bool
+    numa_node: NotRequired[int]
+
+
+class OutputCheck(TypedDict):
+    """Distance from the eager fp32 output, relative, in parts per billion."""
+
+    distance_ppb: int
+    tolerance_ppb: int
+
+
+class Memory(TypedDict):
+    """Bytes: resident on the host, allocated on the device."""
+
+    host_imported: int
+    host_built: int
+    host_peak: int
+    device_built: NotRequired[int]
+    device_peak: NotRequired[int]
+    device_reserved: NotRequired[int]
+
+
+class EnergyWindow(TypedDict):
+    """What a hardware counter rose by, and how many calls were made meanwhile."""
+
+    duration_ns: int
+    millijoules: int
+    calls: int
+
+
+class Energy(TypedDict):
+    """Windows of calls, and windows in which nothing ran."""
+
+    source: str
+    busy: list[EnergyWindow]
+    idle: list[EnergyWindow]
+
+
+class Contamination(TypedDict, total=False):
+    """What else went on while a process run ran; an absent count is unknown."""
+
+    foreign_cpu_ms: int
+    steal_ms: int
+    throttled_ms: int
+    swapped_pages: int
+    thermal_throttles: int
+    foreign_gpu_processes: int
+    gpu_throttled: bool
+    on_battery: bool
+    clock_step_ms: int
+
+
+class Anchor(TypedDict):
+    """One measurement of the fixed workload."""
+
+    environment: int
+    started_at: str
+    matmul_ns: list[int]
+    copy_ns: list[int]
+
+
 class ProcessRun(TypedDict):
     """One fresh worker process that measured one cell in one environment."""
 
     cell: str
     environment: int
     block: int
+    role: NotRequired[str]
+    caches: NotRequired[str]
+    attempt: NotRequired[int]
+    hash_seed: NotRequired[int]
     started_at: str
     wall_ns: int
     status: str
     reason: NotRequired[str]
     warmup_iterations: NotRequired[int]
     iterations_ns: NotRequired[list[int]]
+    phases_ns: NotRequired[dict[str, int]]
     threads: NotRequired[Threads]
+    placement: NotRequired[Placement]
     output_sha256: NotRequired[str]
+    output_check: NotRequired[OutputCheck]
+    memory: NotRequired[Memory]
+    energy: NotRequired[Energy]
+    contamination: NotRequired[Contamination]
 
 
 class Submission(TypedDict):
@@ -128,7 +220,13 @@ class Submission(TypedDict):
     protocol: Protocol
     machine: Machine
     environments: list[EnvironmentFacts]
+    anchors: NotRequired[list[Anchor]]
     process_runs: list[ProcessRun]
+
+
+def role_of(process_run: ProcessRun) -> str:
+    """Return what a process run is for."""
+    return process_run.get("role", "latency")
 
 
 def compared_versions(
@@ -137,16 +235,22 @@ def compared_versions(
     """Return what tells an environment from others.
 
     Package and version of COMPARED_PACKAGES as far as installed, in that order; Python's
-    major.minor; the replica.
+    major.minor; the replica. What no index has is told apart by its content, as in
+    `5.24.0.dev0@1f2e3d4c5b6a`.
     """
-    packages = environment["packages"]
-    versions = tuple((name, packages[name]) for name in COMPARED_PACKAGES if name in packages)
+    packages, sources = environment["packages"], environment.get("sources", {})
+    contents = {name: f"@{source['content'][:12]}" for name, source in sources.items()}
+    versions = tuple(
+        (name, packages[name] + contents.get(name, ""))
+        for name in COMPARED_PACKAGES
+        if name in packages
+    )
     return versions, ".".join(environment["python"].split(".")[:2]), environment["replica"]
 
 
 def timed_iterations(process_run: ProcessRun) -> list[int]:
-    """Return the iterations after warm-up, in ns; empty if the process run was not measured."""
-    if process_run["status"] not in MEASURED_STATUSES:
+    """Return the iterations after warm-up, in ns; empty unless it measured latency."""
+    if process_run["status"] not in MEASURED_STATUSES or role_of(process_run) != "latency":
         return []
     return process_run["iterations_ns"][process_run["warmup_iterations"] :]
 

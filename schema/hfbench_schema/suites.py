@@ -1,12 +1,16 @@
 """Suites: versioned, content-hashed lists of cells with their model configs embedded."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
+from itertools import product
 from typing import Any
 
 from hfbench_schema.canonical import document_sha256, strict_json
 from hfbench_schema.cells import Cell, parse_cell
+
+_AXES = ("models", "modes", "devices", "precisions", "batch_sizes", "sequence_lengths")
 
 
 class UnknownSuiteError(LookupError):
@@ -17,8 +21,11 @@ class UnknownSuiteError(LookupError):
 class Model:
     """An architecture at one size, as transformers' config classes read it.
 
-    `config` holds `model_type` and every hyperparameter that fixes the network; `inputs` is
-    `tokens` (ids below `vocab_size`) or `pixels` (`num_channels` x `image_size` x `image_size`).
+    `config` holds `model_type` and every hyperparameter that fixes the network. `inputs` says
+    what one call computes: `tokens` (the base model on token ids), `pixels` and `features` (the
+    encoder of images, or of mel spectrograms), `pairs` (encoder and decoder on token ids),
+    `prefill` (a language model on a prompt, filling its cache), `decode` (one more token after a
+    cached prompt).
     """
 
     name: str
@@ -31,7 +38,8 @@ class Suite:
     """A published list of cells; a version, once released, never changes.
 
     `process_runs` and `iterations` are what a submission is asked for, for each cell in each
-    environment; `seed` fixes weights and inputs.
+    environment; `seed` fixes weights and inputs. With `controls`, a sitting measures the anchor
+    workload and an A/A canary beside the cells.
     """
 
     name: str
@@ -42,8 +50,9 @@ class Suite:
     iterations: int
     models: dict[str, Model]
     cells: tuple[Cell, ...]
+    controls: bool
 
-    @property
+    @cached_property
     def cell_ids(self) -> tuple[str, ...]:
         """The ids of all cells, in the suite's order."""
         return tuple(cell.id for cell in self.cells)
@@ -65,8 +74,19 @@ def suite_from_document(document: dict[str, Any]) -> Suite:
         process_runs=document["process_runs"],
         iterations=document["iterations"],
         models=models,
-        cells=tuple(parse_cell(cell_id) for cell_id in document["cells"]),
+        cells=tuple(_cells(document)),
+        controls=document.get("controls", False),
     )
+
+
+def _cells(document: dict[str, Any]) -> Iterator[Cell]:
+    """Yield the cells that are listed one by one, then those of each grid: every combination."""
+    yield from (parse_cell(cell_id) for cell_id in document.get("cells", ()))
+    for grid in document.get("grids", ()):
+        for combination in product(*(grid[axis] for axis in _AXES)):
+            model, mode, device, precision, batch, sequence = combination
+            framework, _, how = mode.partition("-")
+            yield Cell(document["name"], model, framework, how, device, precision, batch, sequence)
 
 
 @cache
