@@ -29,6 +29,7 @@ def _row(
     middle, half_width = estimate.centre[place], estimate.half_width[place]
     return {
         "machine_key": family.machine_key,
+        "suite": family.suite_title,
         "environment": environment.title,
         "cell": cell,
         "measured": int(estimate.process_runs[place]),
@@ -59,6 +60,7 @@ def _run_row(run: ReducedRun) -> ProcessRunRow:
     return {
         "submission": run.submission,
         "block": run.block,
+        "attempt": run.attempt,
         "order": run.order,
         "status": run.status,
         "reason": run.reason,

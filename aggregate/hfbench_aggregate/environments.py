@@ -11,6 +11,8 @@ from hfbench_schema.submission import COMPARED_PACKAGES, EnvironmentFacts, compa
 
 PYTHON: Final = "python"
 REPLICA: Final = "replica"
+BUILD: Final = "@"
+"""Before the content of what no index has; no version holds this sign."""
 _MOST_NAMED = 6
 # What moves timings most often; named before the rest.
 _TELLING = ("tokenizers", "numpy", "huggingface-hub", "safetensors", "accelerate", "triton")
@@ -54,10 +56,20 @@ def environment_of(facts: EnvironmentFacts) -> Environment:
     return Environment(*compared_versions(facts))
 
 
+def installed_versions(facts: EnvironmentFacts) -> dict[str, str]:
+    """Return every package's version, with the content of what no index has."""
+    sources = facts.get("sources", {})
+    builds = {name: f"{BUILD}{source['content'][:12]}" for name, source in sources.items()}
+    return {name: text + builds.get(name, "") for name, text in facts["packages"].items()}
+
+
 def version_key(text: str) -> tuple[int, Version, str]:
-    """Order versions as pip does; what is no version comes before all that are."""
+    """Order versions as pip does; what is no version comes before all that are.
+
+    Two builds of a version, as in `5.24.0.dev0@1f2e3d4c5b6a`, have no order but their text's.
+    """
     try:
-        return (1, Version(text), text)
+        return (1, Version(text.partition(BUILD)[0]), text)
     except InvalidVersion:
         return (0, Version("0"), text)
 
@@ -91,7 +103,7 @@ def _all_versions(all_facts: Iterable[EnvironmentFacts]) -> dict[str, set[str]]:
     """Collect what an environment holds besides COMPARED_PACKAGES, over its submissions."""
     found: dict[str, set[str]] = {}
     for facts in all_facts:
-        for name, version in [("Python", facts["python"]), *facts["packages"].items()]:
+        for name, version in [("Python", facts["python"]), *installed_versions(facts).items()]:
             if name not in COMPARED_PACKAGES:
                 found.setdefault(name, set()).add(version)
     return found

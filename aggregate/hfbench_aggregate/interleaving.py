@@ -15,17 +15,17 @@ from hfbench_aggregate.statistics.moments import BoolArray, IntArray
 def interleaved_if_enough(a: Arm, b: Arm) -> tuple[Arm, Arm]:
     """Return both arms without the sittings that measured one side of a cell only.
 
-    Returns them as they are if a verdict would be lost by it: a cell must keep what it has, up
-    to LEAST_PROCESS_RUNS on each side. The choice depends on the design alone, never on a time.
-    Cells that only one side measured keep their process runs.
+    A cell keeps all it has if a verdict would be lost by it: it must keep what it has, up to
+    LEAST_PROCESS_RUNS on each side. The choice depends on the design alone, never on a time, and
+    is each cell's own: of one whose process runs were contaminated, others learn nothing. Cells
+    that only one side measured keep their process runs.
     """
     in_both = [_in_both(a, b), _in_both(b, a)]
     before = np.minimum(_count(a.sittings >= 0), _count(b.sittings >= 0))
     after = np.minimum(_count(in_both[0]), _count(in_both[1]))
-    if (after < np.minimum(before, LEAST_PROCESS_RUNS)).any():
-        return a, b
-    one_sided = (before == 0)[:, None]
-    return _only(a, in_both[0] | one_sided), _only(b, in_both[1] | one_sided)
+    too_few = after < np.minimum(before, LEAST_PROCESS_RUNS)
+    whole = (too_few | (before == 0))[:, None]
+    return _only(a, in_both[0] | whole), _only(b, in_both[1] | whole)
 
 
 def _in_both(arm: Arm, other: Arm) -> BoolArray:

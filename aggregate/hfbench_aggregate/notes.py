@@ -33,7 +33,7 @@ def release_notes(
 def _counts(manifest: Manifest, cells: Sequence[CellRow], machines: Sequence[MachineRow]) -> str:
     measured = sum(row["measured"] for row in cells)
     missing = sum(len(row["process_runs"]) for row in cells) - measured
-    failed = f" ({missing} more failed)" if missing else ""
+    failed = f" ({missing} more failed or were set aside)" if missing else ""
     return (
         f"As of {manifest['as_of']}: {counted(len(manifest['inputs']), 'submission')} from "
         f"{counted(len(machines), 'machine')}, {counted(measured, 'measured process run')}{failed}."

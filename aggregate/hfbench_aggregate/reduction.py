@@ -1,9 +1,9 @@
 """From submissions to families of process runs: one number a process run, grouped to compare.
 
-A family is one suite version on one machine key. Within it, the environments of different
-submissions are one if they have the same title. Of the timed iterations of a process run the
-middle pair is kept, two integers, because their logarithm may differ in the last bit from
-processor to processor.
+A family is one suite version on one machine key, launched in one way. Within it, the environments
+of different submissions are one if they have the same title. Of the timed iterations of a
+process run the middle pair is kept, two integers, because their logarithm may differ in the last
+bit from processor to processor.
 """
 
 import math
@@ -18,10 +18,18 @@ from hfbench_aggregate.environments import Environment, environment_of
 from hfbench_aggregate.loading import Accepted
 from hfbench_aggregate.statistics.constants import LEAST_ITERATIONS
 from hfbench_schema.machine_key import machine_key, machine_title
-from hfbench_schema.submission import EnvironmentFacts, ProcessRun, Threads, timed_iterations
+from hfbench_schema.submission import (
+    SPAWN,
+    EnvironmentFacts,
+    ProcessRun,
+    Threads,
+    role_of,
+    timed_iterations,
+)
 from hfbench_schema.suites import find_suite
 
 _LONGEST_REASON = 100
+_NO_FAILURES = {"contaminated": "set aside", "skipped_dominated": "not tried"}
 
 
 @dataclass(frozen=True)
@@ -29,12 +37,14 @@ class ReducedRun:
     """One process run: its median as the integer pair in the middle, and why if it has none.
 
     `sitting` is the number of its submission within the family, `order` its place in the
-    submission, in the order of launching; `iterations` counts the timed ones.
+    submission, in the order of launching; `iterations` counts the timed ones. A contaminated
+    first attempt has no median, so that a place counts once, by its second.
     """
 
     submission: str
     sitting: int
     block: int
+    attempt: int
     order: int
     status: str
     reason: str | None
@@ -67,19 +77,25 @@ class Arm:
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """All process runs of one suite version on one machine; `submissions` are its sittings."""
+    """All process runs of one suite version on one machine; `submissions` are its sittings.
+
+    `runs` holds those of role latency; `other_runs` those of each other role, as submitted. How
+    workers were launched changes what they measure, so it makes another family.
+    """
 
     machine_key: str
     suite: str
     suite_version: int
+    launch: str = SPAWN
     submissions: list[Accepted] = field(default_factory=list)
     facts: dict[Environment, list[EnvironmentFacts]] = field(default_factory=dict)
     runs: dict[tuple[Environment, str], list[ReducedRun]] = field(default_factory=dict)
+    other_runs: dict[tuple[Environment, str, str], list[ProcessRun]] = field(default_factory=dict)
 
     @property
     def suite_title(self) -> str:
-        """The suite for people, as in `smoke-1`."""
-        return f"{self.suite}-{self.suite_version}"
+        """The suite for people, as in `smoke-1` or `smoke-1, fork server`."""
+        return suite_title(self.suite, self.suite_version, self.launch)
 
     @property
     def machine_title(self) -> str:
@@ -98,6 +114,11 @@ class Family:
         cells = {cell for environment, cell in self.runs if environment in environments}
         return sorted(cells, key=lambda cell: (places.get(cell, len(places)), cell))
 
+    def of_role(self, role: str) -> list[tuple[Environment, str, list[ProcessRun]]]:
+        """Return the process runs of a role by environment and cell, from old to new, by cell."""
+        found = [(key[0], key[1], runs) for key, runs in self.other_runs.items() if key[2] == role]
+        return sorted(found, key=lambda entry: (entry[0].sort_key, entry[1]))
+
     def runs_of(self, environment: Environment, cell: str) -> list[ReducedRun]:
         """Return all process runs, measured or not, in the order of submissions and launching."""
         return self.runs.get((environment, cell), [])
@@ -113,14 +134,21 @@ class Family:
         return arm
 
 
+def suite_title(name: str, version: int, launch: str) -> str:
+    """Name a suite for people, with how workers were launched unless that is as usual."""
+    title = f"{name}-{version}"
+    return title if launch == SPAWN else f"{title}, {launch.replace('_', ' ')}"
+
+
 def families(submissions: Iterable[Accepted]) -> list[Family]:
-    """Group submissions by machine key and suite version, sorted by these."""
-    found: dict[tuple[str, str, int], Family] = {}
+    """Group submissions by machine key, suite version and launch method, sorted by these."""
+    found: dict[tuple[str, str, int, str], Family] = {}
     for submission in submissions:
-        suite = submission.document["suite"]
-        key = (machine_key(submission.document["machine"]), suite["name"], suite["version"])
+        document, suite = submission.document, submission.document["suite"]
+        launch = document["protocol"]["launch"]
+        key = (machine_key(document["machine"]), suite["name"], suite["version"], launch)
         _add(found.setdefault(key, Family(*key)), submission)
-    return [found[key] for key in sorted(found)]
+    return [found[key] for key in sorted(found, key=lambda key: (*key[:3], key[3] != SPAWN))]
 
 
 def run_flags(runs: list[ReducedRun]) -> list[str]:
@@ -130,21 +158,26 @@ def run_flags(runs: list[ReducedRun]) -> list[str]:
     few = sum(run.iterations < LEAST_ITERATIONS for run in measured)
     flags = [f"no_steady_state in {unsteady} of {len(measured)}"] if unsteady else []
     flags += [f"few_iterations in {few} of {len(measured)}"] if few else []
+    return flags + failure_flags((run.status, run.reason) for run in runs if not run.middle_ns)
+
+
+def failure_flags(failures: Iterable[tuple[str, str | None]]) -> list[str]:
+    """Say how many process runs gave nothing, status by status, given (status, reason) of each."""
     reasons: dict[str, Counter[str]] = defaultdict(Counter)
-    for run in runs:
-        if not run.middle_ns:
-            reasons[run.status][run.reason or ""] += 1
-    return flags + [_failed(status, reasons[status]) for status in sorted(reasons)]
+    for status, reason in failures:
+        reasons[status][reason or ""] += 1
+    return [_failed(status, reasons[status]) for status in sorted(reasons)]
 
 
 def _failed(status: str, reasons: Counter[str]) -> str:
-    """Say how many process runs failed with one status, and the most frequent reason."""
+    """Say how many process runs ended with one status, and the most frequent reason."""
     count = reasons.total()
     noun = "process run" if count == 1 else "process runs"
     reason = reasons.most_common(1)[0][0]
     if len(reason) > _LONGEST_REASON:
         reason = reason[:_LONGEST_REASON] + "..."
-    return f"{count} {noun} failed: {status}" + (f" ({reason})" if reason else "")
+    how = _NO_FAILURES.get(status, "failed")
+    return f"{count} {noun} {how}: {status}" + (f" ({reason})" if reason else "")
 
 
 def _add(family: Family, submission: Accepted) -> None:
@@ -154,9 +187,12 @@ def _add(family: Family, submission: Accepted) -> None:
     for environment, facts in zip(environments, submission.document["environments"], strict=True):
         family.facts.setdefault(environment, []).append(facts)
     for order, run in enumerate(submission.document["process_runs"]):
-        key = (environments[run["environment"]], run["cell"])
-        reduced = _reduce(run, submission.sha256, sitting, order)
-        family.runs.setdefault(key, []).append(reduced)
+        environment, cell, role = environments[run["environment"]], run["cell"], role_of(run)
+        if role == "latency":
+            reduced = _reduce(run, submission.sha256, sitting, order)
+            family.runs.setdefault((environment, cell), []).append(reduced)
+        else:
+            family.other_runs.setdefault((environment, cell, role), []).append(run)
 
 
 def _reduce(run: ProcessRun, submission: str, sitting: int, order: int) -> ReducedRun:
@@ -166,6 +202,7 @@ def _reduce(run: ProcessRun, submission: str, sitting: int, order: int) -> Reduc
         submission=submission,
         sitting=sitting,
         block=run["block"],
+        attempt=run.get("attempt", 0),
         order=order,
         status=run["status"],
         reason=run.get("reason"),

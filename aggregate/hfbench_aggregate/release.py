@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, Final
 
+from hfbench_aggregate.break_even import break_even_rows
 from hfbench_aggregate.cells import cell_rows
 from hfbench_aggregate.comparison import compare_pair
 from hfbench_aggregate.ledger import Ledger
 from hfbench_aggregate.loading import Accepted
 from hfbench_aggregate.notes import release_notes
-from hfbench_aggregate.reduction import Family, families
+from hfbench_aggregate.reduction import Family, families, suite_title
+from hfbench_aggregate.resources import energy_rows, memory_rows
 from hfbench_aggregate.selection import version_pairs
 from hfbench_aggregate.statistics import constants
 from hfbench_aggregate.tables import (
@@ -30,7 +32,7 @@ from hfbench_schema.machine_key import machine_key, machine_title
 from hfbench_schema.reports import RULES_VERSION
 from hfbench_schema.timestamps import parse_moment
 
-METHOD_VERSION: Final = "1"
+METHOD_VERSION: Final = "2"
 """Of the way from submissions to tables; goes up whenever the same inputs may give other tables."""
 
 MANIFEST: Final = "manifest.json"
@@ -58,11 +60,21 @@ def build_release(
         "cells.json": cells,
         "comparisons.json": comparisons,
     }
+    tables |= {name: rows for name, rows in _further_tables(found).items() if rows}
     files = {name: canonical_bytes(table) for name, table in tables.items()}
     manifest = _manifest(submissions, ledger, previous, _suites(found))
     files[NOTES] = release_notes(manifest, previous, machines, cells, comparisons).encode()
     manifest["tables"] = {name: sha256_hex(data) for name, data in sorted(files.items())}
     return {MANIFEST: canonical_bytes(manifest), **files}
+
+
+def _further_tables(found: list[Family]) -> dict[str, list[Any]]:
+    """Return the tables of what only some submissions measure; a release leaves out empty ones."""
+    return {
+        "break_even.json": [row for family in found for row in break_even_rows(family)],
+        "memory.json": [row for family in found for row in memory_rows(family)],
+        "energy.json": [row for family in found for row in energy_rows(family)],
+    }
 
 
 def says_the_same(a: Manifest, b: Manifest) -> bool:
@@ -95,7 +107,11 @@ def submission_row(submission: Accepted) -> SubmissionRow:
         "received_at": submission.received_at,
         "submitter": submission.submitter,
         "machine_key": machine_key(document["machine"]),
-        "suite": f"{document['suite']['name']}-{document['suite']['version']}",
+        "suite": suite_title(
+            document["suite"]["name"],
+            document["suite"]["version"],
+            document["protocol"]["launch"],
+        ),
         "client": f"{document['client']['name']} {document['client']['version']}",
         "started_at": document["sitting"]["invocations"][0],
         "finished_at": document["sitting"]["finished_at"],
@@ -154,7 +170,7 @@ def _suites(found: list[Family]) -> list[SuiteRow]:
     rows: dict[str, SuiteRow] = {}
     for family in found:
         suite = family.submissions[0].document["suite"]
-        rows[family.suite_title] = {
+        rows[f"{family.suite}-{family.suite_version}"] = {
             "name": suite["name"],
             "version": suite["version"],
             "sha256": suite["sha256"],

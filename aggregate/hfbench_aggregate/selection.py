@@ -4,16 +4,28 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
-from hfbench_aggregate.environments import PYTHON, REPLICA, Environment, differing, version_key
+from hfbench_aggregate.environments import (
+    BUILD,
+    PYTHON,
+    REPLICA,
+    Environment,
+    differing,
+    installed_versions,
+    version_key,
+)
 from hfbench_aggregate.reduction import Family
 
 # A comma before a name, unless it is one between extras, as in `transformers[torch,vision]`.
 _BETWEEN_REQUIREMENTS = re.compile(r",\s*(?=[A-Za-z])(?![^\[]*\])")
+
+
+_CONTENT = re.compile(r"[0-9a-f]{4,64}")
 
 
 class SelectionError(Exception):
@@ -65,10 +77,13 @@ class Selector:
 
 
 def _requirement(text: str) -> Requirement:
-    """Parse one requirement; refuse what a store cannot answer, it knows versions only."""
+    """Parse one requirement; refuse what a store cannot answer, it knows versions only.
+
+    What follows an @ is the content of what no index has: a commit, or the start of one.
+    """
     requirement = Requirement(text)
     for value, name in (
-        (requirement.url, "a URL"),
+        (requirement.url and not _CONTENT.fullmatch(requirement.url), "a URL"),
         (requirement.extras, "extras"),
         (requirement.marker, "a marker"),
     ):
@@ -92,6 +107,7 @@ def selected_pairs(families: list[Family], baseline: str, candidate: str) -> lis
     a, b = Selector(baseline), Selector(candidate)
     for selector in (a, b):
         _require_known(families, selector)
+        _require_one_build(families, selector)
     same = sorted(map(str, a.requirements)) == sorted(map(str, b.requirements))
     varying = {REPLICA} if same else a.names | b.names
     pairs = [
@@ -130,11 +146,15 @@ def _versions(family: Family, environment: Environment, name: str) -> set[str]:
     """Return the versions of a package in one environment, over its submissions."""
     if name == PYTHON:
         return {environment.python}
-    packages = [facts["packages"] for facts in family.facts[environment]]
+    packages = [installed_versions(facts) for facts in family.facts[environment]]
     return {held[name] for held in packages if name in held}
 
 
-def _meets(requirement: Requirement, version: str) -> bool:
+def _meets(requirement: Requirement, text: str) -> bool:
+    """Whether a version, or a build of one as in `5.24.0.dev0@1f2e3d4c5b6a`, is asked for."""
+    version, _, content = text.partition(BUILD)
+    if requirement.url:
+        return content.startswith(requirement.url[: len(content)]) and bool(content)
     try:
         return requirement.specifier.contains(version, prereleases=True)
     except InvalidVersion:
@@ -163,6 +183,24 @@ def _require_known(families: list[Family], selector: Selector) -> None:
         )
 
 
+def _require_one_build(families: list[Family], selector: Selector) -> None:
+    """Raise if a version that is asked for stands for several builds of it."""
+    for family, requirement in product(families, selector.requirements):
+        builds = {
+            version
+            for environment in family.facts
+            if selector.matches(family, environment)
+            for version in _versions(family, environment, requirement.name)
+        }
+        versions = {version.partition(BUILD)[0] for version in builds}
+        if requirement.specifier and len(versions) < len(builds):
+            name, one = requirement.name, max(builds, key=version_key)
+            raise SelectionError(
+                f"{requirement} is more than one build: {_in_order(name, builds)}. To choose one, "
+                f"write what follows its {BUILD}, as in '{name} {BUILD} {one.partition(BUILD)[2]}'"
+            )
+
+
 def _in_order(name: str, versions: set[str]) -> str:
     return ", ".join(f"{name} {version}" for version in sorted(versions, key=version_key))
 
@@ -182,7 +220,8 @@ def _nothing_alike(families: list[Family], a: Selector, b: Selector) -> str:
         for selector in (a, b)
     ]
     return (
-        f"no machine has measured {a.text} and {b.text} in environments that are alike else.\n"
+        f"no machine has measured {a.text} and {b.text} in environments that are alike else, in "
+        f"one suite and launched in one way.\n"
         f"Baseline:\n{sides[0]}\nCandidate:\n{sides[1]}\n"
         "To compare across another difference, name it on both sides, as in "
         "transformers==5.23.0,torch==2.13.0. To measure both on one machine: "

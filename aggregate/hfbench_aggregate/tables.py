@@ -78,10 +78,14 @@ class SubmissionRow(TypedDict):
 
 
 class ProcessRunRow(TypedDict):
-    """One process run as a dot: `median_ms` over its timed iterations, null if not measured."""
+    """One process run as a dot: `median_ms` over its timed iterations, null if not measured.
+
+    `attempt` is 1 for a second one, after a contaminated first.
+    """
 
     submission: str
     block: int
+    attempt: int
     order: int
     status: str
     reason: str | None
@@ -98,6 +102,7 @@ class CellRow(TypedDict):
     """
 
     machine_key: str
+    suite: str
     environment: str
     cell: str
     measured: int
@@ -107,6 +112,74 @@ class CellRow(TypedDict):
     high_ms: float | None
     flags: list[str]
     process_runs: list[ProcessRunRow]
+
+
+class BreakEvenRow(TypedDict):
+    """After how many calls a mode has paid for its preparation, in `break_even.json`.
+
+    `cell` runs in a mode other than eager, begun with compile caches `empty` or `warm`.
+    `compile_ms` is what its first call and its preparation took beyond a steady call, `eager_ms`
+    and `mode_ms` a steady call: medians over `process_runs`, [cold, eager, mode]. `calls` is
+    null if the mode saves nothing: never. `low` and `high` bound it at 95 %; both null without
+    an interval, `high` alone null if it may be never.
+    """
+
+    machine_key: str
+    suite: str
+    environment: str
+    cell: str
+    caches: str
+    compile_ms: float
+    eager_ms: float
+    mode_ms: float
+    calls: float | None
+    low: float | None
+    high: float | None
+    wording: str
+    process_runs: list[int]
+    flags: list[str]
+
+
+class MemoryRow(TypedDict):
+    """The memory of one cell in one environment, in `memory.json`: MiB, medians of process runs.
+
+    `host_*` are of the whole process: after importing the framework, with the model built, and at
+    the peak of the calls. `device_*` are the framework's allocator's, null on a CPU.
+    """
+
+    machine_key: str
+    suite: str
+    environment: str
+    cell: str
+    measured: int
+    host_imported: float | None
+    host_built: float | None
+    host_peak: float | None
+    device_built: float | None
+    device_peak: float | None
+    device_reserved: float | None
+    flags: list[str]
+
+
+class EnergyRow(TypedDict):
+    """The energy of one call in joules, in `energy.json`: medians of process runs.
+
+    `joules` is all that the counter rose by, `net_joules` what is left of it without the power
+    drawn while nothing ran; `spread` is (largest - smallest) / median of `joules`.
+    """
+
+    machine_key: str
+    suite: str
+    environment: str
+    cell: str
+    source: str
+    measured: int
+    joules: float | None
+    net_joules: float | None
+    busy_watts: float | None
+    idle_watts: float | None
+    spread: float | None
+    flags: list[str]
 
 
 class ComparedCell(TypedDict):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
+from hfbench_aggregate.environments import installed_versions
 from hfbench_leaderboard import charts, words
 from hfbench_leaderboard.comparison_view import comparison_views
 from hfbench_leaderboard.release_reader import MANIFEST, Release, ReleaseError, read_release
@@ -76,6 +77,7 @@ def _pages(release: Release) -> Iterator[tuple[str, str]]:
         manifest=release.manifest,
         comparisons=comparison_views(release, margin),
         submissions=submission_views(release),
+        machine_titles={row["machine_key"]: row["title"] for row in release.machines},
         constant=lambda name: _constant(release, name),
     )
     for name in PAGES:
@@ -98,6 +100,8 @@ def _environment() -> Environment:
         words.detectable,
         words.duration,
         words.environment_title,
+        words.figure,
+        words.mebibytes,
         words.interval,
         words.milliseconds,
         words.moment,
@@ -106,9 +110,11 @@ def _environment() -> Environment:
         words.q_value,
         words.sentence,
         charts.dot_text,
+        installed_versions,
     ):
         environment.filters[function.__name__] = function
     environment.globals["symbols"] = words.VERDICT_SYMBOLS
+    environment.globals["statuses"] = words.STATUS_EXPLANATIONS
     return environment
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hfbench_aggregate.tables import CellRow, ComparedCell, ProcessRunRow
-from hfbench_leaderboard.words import milliseconds, signed
+from hfbench_leaderboard.words import milliseconds, signed, status_words
 from hfbench_schema.submission import MEASURED_STATUSES
 
 _LEFT, _RIGHT = 5.0, 95.0  # leaves room for half a mark and half a label
@@ -239,5 +239,5 @@ def dot_text(dot: Dot) -> str:
     """Say one process run in words."""
     where = f"launch {dot.launch}, block {dot.run['block'] + 1}, {dot.arm}"
     if not dot.measured:
-        return f"{where}: {dot.run['status']}"
+        return f"{where}: {status_words(dot.run['status'])}"
     return f"{where}: {milliseconds(dot.run['median_ms'])} ms"

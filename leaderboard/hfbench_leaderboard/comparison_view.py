@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hfbench_aggregate.environments import environment_of
+from hfbench_aggregate.environments import environment_of, installed_versions
 from hfbench_aggregate.tables import (
     CellRow,
     ComparedCell,
@@ -91,10 +91,9 @@ class _Index:
         names = {arm: (*where, title) for arm, title in titles.items()}
         return {arm: self._cells[name] for arm, name in names.items() if name in self._cells}
 
-    def _name(self, row: CellRow) -> tuple[str, str, str, str]:
-        # Two versions of a suite may share the id of a cell; only a submission tells which it is.
-        suite = self.submissions[row["process_runs"][0]["submission"]]["suite"]
-        return row["machine_key"], suite, row["cell"], row["environment"]
+    @staticmethod
+    def _name(row: CellRow) -> tuple[str, str, str, str]:
+        return row["machine_key"], row["suite"], row["cell"], row["environment"]
 
 
 def _view(index: _Index, comparison: Comparison, margin: float) -> ComparisonView:
@@ -163,7 +162,7 @@ def _versions(title: str, submissions: Sequence[SubmissionRow]) -> dict[str, str
     """Return the versions in an environment, of Python too, over all submissions."""
     found: dict[str, set[str]] = {}
     for facts in _environments(title, submissions):
-        for name, version in {"python": facts["python"], **facts["packages"]}.items():
+        for name, version in {"python": facts["python"], **installed_versions(facts)}.items():
             found.setdefault(name, set()).add(version)
     return {name: ", ".join(sorted(versions)) for name, versions in found.items()}
 

@@ -8,10 +8,13 @@ from typing import Any
 
 from hfbench_aggregate.tables import (
     RELEASE_SCHEMA,
+    BreakEvenRow,
     CellRow,
     Comparison,
+    EnergyRow,
     MachineRow,
     Manifest,
+    MemoryRow,
     SubmissionRow,
 )
 from hfbench_schema.canonical import StrictJSONError, sha256_hex, strict_json
@@ -27,6 +30,11 @@ _ROWS: dict[str, type] = {
     "cells.json": CellRow,
     "comparisons.json": Comparison,
 }
+_OPTIONAL_ROWS: dict[str, type] = {
+    "break_even.json": BreakEvenRow,
+    "memory.json": MemoryRow,
+    "energy.json": EnergyRow,
+}
 
 
 class ReleaseError(Exception):
@@ -35,13 +43,19 @@ class ReleaseError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Release:
-    """One release; `files` holds the bytes of all its files, by name."""
+    """One release; `files` holds the bytes of all its files, by name.
+
+    What nobody has measured yet has no file: `break_even`, `memory` and `energy` may be empty.
+    """
 
     manifest: Manifest
     machines: list[MachineRow]
     submissions: list[SubmissionRow]
     cells: list[CellRow]
     comparisons: list[Comparison]
+    break_even: list[BreakEvenRow]
+    memory: list[MemoryRow]
+    energy: list[EnergyRow]
     notes: str
     files: Mapping[str, bytes]
 
@@ -91,7 +105,10 @@ def _read(folder: Path, version: str) -> Release:
     data = _bytes(folder, MANIFEST)
     manifest = _manifest(data, version)
     files = {name: _table(folder, name, manifest) for name in sorted(manifest["tables"])}
-    rows = {name: _rows(name, files) for name in _ROWS}
+    rows = {name: _rows(name, files, row) for name, row in _ROWS.items()} | {
+        name: _rows(name, files, row) if name in files else []
+        for name, row in _OPTIONAL_ROWS.items()
+    }
     if NOTES not in files:
         raise ReleaseError(f"the manifest does not list {NOTES}")
     return Release(
@@ -100,6 +117,9 @@ def _read(folder: Path, version: str) -> Release:
         submissions=rows["submissions.json"],
         cells=rows["cells.json"],
         comparisons=rows["comparisons.json"],
+        break_even=rows["break_even.json"],
+        memory=rows["memory.json"],
+        energy=rows["energy.json"],
         notes=files[NOTES].decode("utf-8", errors="replace"),
         files={MANIFEST: data, **files},
     )
@@ -142,14 +162,14 @@ def _table(folder: Path, name: str, manifest: Manifest) -> bytes:
     return data
 
 
-def _rows(name: str, files: Mapping[str, bytes]) -> Any:
+def _rows(name: str, files: Mapping[str, bytes], kind: type) -> Any:
     if name not in files:
         raise ReleaseError(f"the manifest does not list {name}")
     rows = _json(files[name], name)
     if not isinstance(rows, list):
         raise ReleaseError(f"{name} is not a list")
     for row in rows:
-        _require_keys(row, _ROWS[name], name)
+        _require_keys(row, kind, name)
     return rows
 
 

@@ -18,8 +18,27 @@ _SPACE = "\N{NO-BREAK SPACE}"
 _STATUSES = {
     "oom_device": "out of device memory",
     "oom_host": "out of memory",
-    "skipped_dominated": "skipped",
+    "skipped_dominated": "not tried, as too large",
+    "contaminated": "set aside as disturbed",
+    "timeout": "timed out",
 }
+
+STATUS_EXPLANATIONS = {
+    "ok": "The calls became steady and were timed.",
+    "no_steady_state": "The times never became steady. They count, and are flagged.",
+    "contaminated": "Something else took the machine's processor, memory or GPU meanwhile: so say "
+    "counts, never the times. It may be measured once more; what was set aside stays on record.",
+    "wrong_output": "The output is not that of the same network in eager mode and fp32, to within "
+    "what rounding explains. How fast a wrong result comes is of no interest.",
+    "oom_host": "The network needs more memory than the machine has.",
+    "oom_device": "The network needs more memory than the device has.",
+    "skipped_dominated": "A cell of the same network that is no larger had run out of memory in "
+    "this environment, so this one was not tried.",
+    "unsupported": "The framework, its version or the machine cannot do it; the reason says which.",
+    "timeout": "One phase took longer than the time it was given.",
+    "error": "It failed otherwise; the reason is the end of what it said.",
+}
+"""Every status of a process run, explained, in the order of the method page."""
 
 VERDICT_SYMBOLS = {
     "slower": "\N{BLACK UP-POINTING TRIANGLE}",
@@ -67,6 +86,18 @@ def milliseconds(value: float | None) -> str:
         return NOTHING
     size = math.floor(math.log10(value)) if value > 0 else 0
     return f"{value:,.{min(max(3 - size, 0), 6)}f}"
+
+
+def figure(value: float | None) -> str:
+    """Write a number of any unit to four significant digits; it may be below 0."""
+    if value is None or value >= 0:
+        return milliseconds(value)
+    return _MINUS + milliseconds(-value)
+
+
+def mebibytes(value: float | None) -> str:
+    """Write whole MiB: 2010.4 is `2,010`."""
+    return NOTHING if value is None else f"{value:,.0f}"
 
 
 def q_value(q: float | None) -> str:

@@ -4,23 +4,33 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import accumulate
+from typing import Final
 
 from hfbench_schema.privacy import find_address, find_private
 from hfbench_schema.reports import Finding, finding
-from hfbench_schema.submission import (
-    MEASURED_STATUSES,
-    Submission,
-    compared_versions,
-    timed_iterations,
+from hfbench_schema.rules_contamination import check_contamination
+from hfbench_schema.rules_measurements import (
+    check_copies,
+    check_durations,
+    check_energy,
+    check_outputs,
 )
+from hfbench_schema.rules_places import (
+    check_attempts,
+    check_counts,
+    check_launches,
+    check_places,
+    check_roles,
+    check_skipped,
+)
+from hfbench_schema.submission import EnvironmentFacts, Submission, compared_versions
 from hfbench_schema.suites import Suite, find_suite
 from hfbench_schema.timestamps import parse_moment
 
-CLOCK_TOLERANCE = timedelta(minutes=10)
-"""Clocks are set while machines run; a step this small must not cost a contributor a sitting."""
+SHA256_DIGITS: Final = 64
 
-WORKER_END_NS = 60 * 10**9
-"""What killing a worker, or waiting for its end, may take beyond its time."""
+CLOCK_TOLERANCE: Final = timedelta(minutes=10)
+"""Clocks are set while machines run; a step this small must not cost a contributor a sitting."""
 
 
 def document_findings(document: Submission, now: datetime) -> Iterator[Finding]:
@@ -35,6 +45,8 @@ def document_findings(document: Submission, now: datetime) -> Iterator[Finding]:
     for rule in DOCUMENT_RULES:
         yield from rule(document)
     yield from check_moments(document, now)
+    # Last, because a report ends at MOST_FINDINGS: warnings must never crowd out an error.
+    yield from check_counts(document)
 
 
 def _suite_of(document: Submission) -> Suite | None:
@@ -64,6 +76,17 @@ def check_environments(document: Submission) -> Iterator[Finding]:
             yield finding("HFB028", pointer, label=label, other=other)
         if "transformers" not in environment["packages"]:
             yield finding("HFB080", pointer, label=label, package="transformers")
+        yield from _check_sources(environment, pointer)
+
+
+def _check_sources(environment: EnvironmentFacts, pointer: str) -> Iterator[Finding]:
+    """HFB082: what has a source is installed, and its content is a hash of that kind."""
+    for name, source in environment.get("sources", {}).items():
+        place = f"{pointer}/sources/{name}"
+        if name not in environment["packages"]:
+            yield finding("HFB082", place, name=name, what="that is not among its packages")
+        elif source["kind"] != "git" and len(source["content"]) != SHA256_DIGITS:
+            yield finding("HFB082", place, name=name, what="whose content is no SHA-256")
 
 
 def check_machine(document: Submission) -> Iterator[Finding]:
@@ -73,60 +96,17 @@ def check_machine(document: Submission) -> Iterator[Finding]:
         yield finding("HFB081", "/machine/usable_cores", usable=usable, cores=cores)
 
 
-def check_places(document: Submission) -> Iterator[Finding]:
-    """HFB024, HFB026, HFB027: each process run has a place in the plan, and it alone."""
-    environments, blocks = len(document["environments"]), document["protocol"]["process_runs"]
-    seen: set[tuple[str, int, int]] = set()
-    for index, run in enumerate(document["process_runs"]):
-        pointer = f"/process_runs/{index}"
-        key = cell, environment, block = run["cell"], run["environment"], run["block"]
-        if environment >= environments:
-            yield finding("HFB024", pointer, index=environment, count=environments)
-        if block >= blocks:
-            yield finding("HFB027", pointer, block=block, count=blocks)
-        if key in seen:
-            yield finding("HFB026", pointer, cell=cell, environment=environment, block=block)
-        seen.add(key)
-
-
-def check_durations(document: Submission) -> Iterator[Finding]:
-    """HFB031, HFB033, HFB041: iterations fit into their process run, and it into its time."""
-    protocol = document["protocol"]
-    longest_ns = protocol["timeout_s"] * 10**9 + WORKER_END_NS
-    for index, run in enumerate(document["process_runs"]):
-        pointer = f"/process_runs/{index}"
-        if (total := sum(run.get("iterations_ns", []))) > run["wall_ns"]:
-            yield finding("HFB031", pointer, total_ns=total, wall_ns=run["wall_ns"])
-        if run["wall_ns"] > longest_ns:
-            timeout_s = protocol["timeout_s"]
-            yield finding("HFB033", pointer, wall_ns=run["wall_ns"], timeout_s=timeout_s)
-        timed, wanted = len(timed_iterations(run)), protocol["iterations"]
-        if run["status"] in MEASURED_STATUSES and timed < wanted:
-            yield finding("HFB041", pointer, count=timed, wanted=wanted)
-
-
-def check_copies(document: Submission) -> Iterator[Finding]:
-    """HFB043: no two process runs took the same time in every iteration, to the nanosecond."""
-    seen: dict[tuple[int, ...], int] = {}
-    for index, run in enumerate(document["process_runs"]):
-        iterations = tuple(run.get("iterations_ns", ()))
-        if iterations and (first := seen.setdefault(iterations, index)) != index:
-            pointer = f"/process_runs/{index}/iterations_ns"
-            yield finding("HFB043", pointer, other=f"/process_runs/{first}")
-
-
-def check_counts(document: Submission) -> Iterator[Finding]:
-    """HFB040: as many process runs were measured as were asked for."""
-    wanted = document["protocol"]["process_runs"]
-    measured: Counter[tuple[str, int]] = Counter()
-    for run in document["process_runs"]:
-        measured[run["cell"], run["environment"]] += run["status"] in MEASURED_STATUSES
-    labels = [environment["label"] for environment in document["environments"]]
-    for (cell, index), count in measured.items():
-        if count < wanted and index < len(labels):
-            yield finding(
-                "HFB040", cell=cell, environment=labels[index], count=count, wanted=wanted
-            )
+def check_anchors(document: Submission) -> Iterator[Finding]:
+    """HFB024, HFB030: each anchor was measured in an environment there is, at some moment."""
+    count = len(document["environments"])
+    for index, anchor in enumerate(document.get("anchors", [])):
+        pointer = f"/anchors/{index}"
+        if anchor["environment"] >= count:
+            yield finding("HFB024", pointer, index=anchor["environment"], count=count)
+        try:
+            parse_moment(anchor["started_at"])
+        except ValueError as error:
+            yield finding("HFB030", pointer, detail=error)
 
 
 def check_moments(document: Submission, now: datetime) -> Iterator[Finding]:
@@ -174,12 +154,19 @@ def _texts(value: object, pointer: str = "") -> Iterator[tuple[str, str]]:
             yield from _texts(item, f"{pointer}/{index}")
 
 
-DOCUMENT_RULES = (
+DOCUMENT_RULES: Final = (
     check_environments,
     check_machine,
     check_places,
+    check_attempts,
+    check_roles,
+    check_launches,
+    check_skipped,
     check_durations,
     check_copies,
-    check_counts,
+    check_outputs,
+    check_energy,
+    check_contamination,
+    check_anchors,
     check_privacy,
 )

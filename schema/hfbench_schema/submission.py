@@ -15,6 +15,8 @@ MEASURED_STATUSES: Final = ("ok", "no_steady_state")
 """The statuses of a process run whose timed iterations count."""
 ROLES: Final = ("latency", "cold", "memory", "energy")
 """What a process run is for; only `latency` has timed iterations to compare."""
+FEWER_PROCESS_RUNS: Final = {"cold": 3, "memory": 2, "energy": 2}
+"""Roles that scatter less, or cost more: so many process runs at most."""
 SPAWN: Final = "spawn"
 FORK_SERVER: Final = "fork_server"
 """The launch methods; their figures are never mixed."""
@@ -22,6 +24,8 @@ FORK_SERVER: Final = "fork_server"
 
 COMPARED_PACKAGES: Final = ("transformers", "torch", "tensorflow")
 """The packages that make an environment another one, beside Python and the replica."""
+_DISTRIBUTIONS: Final = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-intel")}
+"""Under which names a package is distributed, where that is not its own alone."""
 
 
 class Client(TypedDict):
@@ -229,6 +233,11 @@ def role_of(process_run: ProcessRun) -> str:
     return process_run.get("role", "latency")
 
 
+def wanted_process_runs(role: str, process_runs: int) -> int:
+    """Return how many process runs a role gets where latency gets `process_runs`."""
+    return min(process_runs, FEWER_PROCESS_RUNS.get(role, process_runs))
+
+
 def compared_versions(
     environment: EnvironmentFacts,
 ) -> tuple[tuple[tuple[str, str], ...], str, int]:
@@ -238,14 +247,22 @@ def compared_versions(
     major.minor; the replica. What no index has is told apart by its content, as in
     `5.24.0.dev0@1f2e3d4c5b6a`.
     """
-    packages, sources = environment["packages"], environment.get("sources", {})
-    contents = {name: f"@{source['content'][:12]}" for name, source in sources.items()}
     versions = tuple(
-        (name, packages[name] + contents.get(name, ""))
+        (name, version)
         for name in COMPARED_PACKAGES
-        if name in packages
+        if (version := _version(environment, _DISTRIBUTIONS.get(name, (name,)))) is not None
     )
     return versions, ".".join(environment["python"].split(".")[:2]), environment["replica"]
+
+
+def _version(environment: EnvironmentFacts, distributions: tuple[str, ...]) -> str | None:
+    """Return the version of the first distribution that is installed, with its content if known."""
+    for name in distributions:
+        if name in environment["packages"]:
+            source = environment.get("sources", {}).get(name)
+            content = f"@{source['content'][:12]}" if source else ""
+            return environment["packages"][name] + content
+    return None
 
 
 def timed_iterations(process_run: ProcessRun) -> list[int]:

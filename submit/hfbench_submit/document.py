@@ -7,16 +7,15 @@ from hfbench_schema import __version__
 from hfbench_schema.canonical import canonical_bytes, sha256_hex
 from hfbench_schema.files import write_atomically
 from hfbench_schema.rules_bytes import MAXIMUM_BYTES
-from hfbench_schema.submission import SUBMISSION_SCHEMA, ProcessRun, Submission
+from hfbench_schema.submission import SUBMISSION_SCHEMA, ProcessRun, Protocol, Submission
 from hfbench_schema.timestamps import format_moment, now, parse_moment
 from hfbench_submit.acceptance import require_accepted
 from hfbench_submit.errors import SubmitError
 from hfbench_submit.journal import Journal, finish_journal
-from hfbench_submit.sitting import SittingPlan
+from hfbench_submit.planning import plan_slots
+from hfbench_submit.plans import SittingPlan
 
 _REFUSED = "the submission would be refused"
-LARGEST_RUN = 1200
-"""Bytes that one process run may take in a submission, its iterations included."""
 
 
 def submission_document(plan: SittingPlan, journal: Journal) -> Submission:
@@ -35,17 +34,26 @@ def submission_document(plan: SittingPlan, journal: Journal) -> Submission:
             "invocations": journal.invocations,
             "finished_at": format_moment(parse_moment(last["started_at"]) + length),
         },
-        "protocol": {
-            "launch": "spawn",
-            "order": "abba",
-            "process_runs": plan.process_runs,
-            "iterations": suite.iterations,
-            "timeout_s": plan.timeout_s,
-        },
+        "protocol": _protocol(plan),
         "machine": journal.header["machine"],
         "environments": [environment.facts for environment in plan.environments],
+        **({"anchors": journal.anchors} if journal.anchors else {}),  # type: ignore[typeddict-item]
         "process_runs": journal.process_runs,
     }
+
+
+def _protocol(plan: SittingPlan) -> Protocol:
+    protocol: Protocol = {
+        "launch": plan.launch,
+        "order": "abba",
+        "roles": list(plan.roles),
+        "process_runs": plan.process_runs,
+        "iterations": plan.suite.iterations,
+        "timeout_s": plan.timeout_s,
+    }
+    if plan.budget_s is not None:
+        protocol["budget_s"] = plan.budget_s
+    return protocol
 
 
 def check_plan(plan: SittingPlan) -> None:
@@ -59,19 +67,28 @@ def check_plan(plan: SittingPlan) -> None:
         "cell": plan.cells[0].id,
         "environment": 0,
         "block": 0,
+        "role": plan.roles[0],
         "started_at": moment,
         "wall_ns": 1,
         "status": "error",
         "reason": "not measured yet",
     }
+    if plan.roles[0] == "cold":
+        unmeasured["caches"] = "empty"
     header = {"sitting": "0" * 32, "seed": 0, "machine": plan.machine}
     document = submission_document(plan, Journal(Path(), header, [moment], [unmeasured]))
     require_accepted(canonical_bytes(document), f"{_REFUSED}, so nothing is measured")
-    cells, environments = len(plan.cells), len(plan.environments)
-    if (size := cells * environments * plan.process_runs * LARGEST_RUN) > MAXIMUM_BYTES:
+    _check_size(plan)
+
+
+def _check_size(plan: SittingPlan) -> None:
+    """Refuse a fixed plan whose submission could be too large; a budget ends before."""
+    slots = len(plan_slots(plan.tasks, plan.process_runs, seed=0))
+    size = slots * plan.largest_run
+    if plan.budget_s is None and size > MAXIMUM_BYTES:
         raise SubmitError(
             f"the submission could have {size >> 20} MiB, and {MAXIMUM_BYTES >> 20} are allowed: "
-            "select fewer cells with --cells, or fewer --process-runs"
+            "select fewer cells with --cells, fewer --process-runs, or give a --budget"
         )
 
 

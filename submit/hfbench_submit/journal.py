@@ -5,12 +5,13 @@ measured; a journal is only taken up again by a command that asks for exactly th
 """
 
 import json
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hfbench_schema.files import append_durably
-from hfbench_schema.submission import ProcessRun
+from hfbench_schema.submission import Anchor, ProcessRun
 from hfbench_submit.errors import SubmitError
 
 _FINISHED = "finished-"
@@ -18,12 +19,13 @@ _FINISHED = "finished-"
 
 @dataclass
 class Journal:
-    """An open journal: its header, the moments measuring began, and the process runs so far."""
+    """An open journal: its header, the moments measuring began, and what was measured so far."""
 
     path: Path
     header: dict[str, Any]
     invocations: list[str] = field(default_factory=list)
     process_runs: list[ProcessRun] = field(default_factory=list)
+    anchors: list[Anchor] = field(default_factory=list)
 
     def add_invocation(self, moment: str) -> None:
         """Record that measuring began, or went on."""
@@ -38,6 +40,16 @@ class Journal:
         """
         self._append({"process_run": run})
         self.process_runs.append(run)
+
+    def add_anchor(self, anchor: Anchor) -> None:
+        """Record one measurement of the anchor workload."""
+        self._append({"anchor": anchor})
+        self.anchors.append(anchor)
+
+    def last_moment(self) -> str | None:
+        """Return the latest moment in the journal, None if it has none."""
+        moments = [entry["started_at"] for entry in (*self.process_runs, *self.anchors)]
+        return max([*self.invocations, *moments], default=None)
 
     def _append(self, entry: dict[str, Any]) -> None:
         try:
@@ -54,8 +66,14 @@ def journal_path(folder: Path, identity: str) -> Path:
     return folder / "journals" / f"{identity[:16]}.jsonl"
 
 
+def caches_folder(journal: Journal) -> Path:
+    """Return where the compile caches of a sitting lie while it lasts."""
+    return journal.path.with_suffix(".caches")
+
+
 def finish_journal(journal: Journal, sha256: str) -> None:
     """Put a journal to rest under the name of the submission that was made from it."""
+    shutil.rmtree(caches_folder(journal), ignore_errors=True)
     journal.path.rename(journal.path.with_name(f"{_FINISHED}{sha256}.jsonl"))
 
 
@@ -99,6 +117,7 @@ def open_journal(path: Path) -> Journal | None:
         entries[0]["header"],
         [entry["invocation"] for entry in entries if "invocation" in entry],
         [entry["process_run"] for entry in entries if "process_run" in entry],
+        [entry["anchor"] for entry in entries if "anchor" in entry],
     )
 
 

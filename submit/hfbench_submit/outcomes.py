@@ -3,6 +3,7 @@
 import re
 import signal
 from collections.abc import Mapping
+from statistics import median
 from typing import Any
 from unicodedata import normalize
 
@@ -11,6 +12,15 @@ from hfbench_submit.launching import WorkerOutcome
 
 LONGEST_REASON = 2000
 _LONGEST_SCRUBBED = 6000  # scrubbing takes quadratic time on one long word
+_GPU_GONE = (
+    "GPU is lost",
+    "fallen off the bus",
+    "no CUDA-capable device",
+    "CUDA-capable device(s) is/are busy or unavailable",
+    "cudaErrorDevicesUnavailable",
+    "CUDA_ERROR_NO_DEVICE",
+)
+"""What CUDA says when a device that was there no longer answers."""
 
 
 def outcome_fields(
@@ -18,8 +28,11 @@ def outcome_fields(
 ) -> dict[str, Any]:
     """Return status, and what goes with it: the measurement, or the reason there is none.
 
-    `packages` are what the environment was said to hold: a worker that loaded anything else
-    measured something else.
+    Args:
+        outcome: what came back.
+        packages: what the environment was said to hold; a worker that loaded anything else
+            measured something else.
+        timeout_s: for how long the worker was allowed to be silent.
     """
     if not {"loaded", "measured"} <= outcome.messages.keys():
         status, reason = _failure(outcome, timeout_s)
@@ -33,13 +46,23 @@ def outcome_fields(
 
 
 def _measured_fields(messages: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    measured = {name: value for name, value in messages["measured"].items() if name != "event"}
-    fields = measured | {"threads": messages["loaded"]["threads"]}
-    if measured["status"] != "ok":
-        fields["reason"] = (
-            "the halves of the last iterations differ: still warming up, or disturbed"
-        )
+    fields = {name: value for name, value in messages["measured"].items() if name != "event"}
+    loaded = messages["loaded"]
+    fields |= {name: loaded[name] for name in ("threads", "placement") if name in loaded}
+    if fields["status"] == "no_steady_state":
+        fields["reason"] = _unsteadiness(fields["iterations_ns"], fields["warmup_iterations"])
     return fields
+
+
+def _unsteadiness(iterations_ns: list[int], warmup: int) -> str:
+    """Say by how much the two windows differ that should have agreed."""
+    timed = len(iterations_ns) - warmup
+    before, last = iterations_ns[-2 * timed : -timed], iterations_ns[-timed:]
+    return (
+        f"no steady state in {len(iterations_ns)} calls: the last {timed} have a median of "
+        f"{median(last) / 1e6:.3f} ms, the {len(before)} before them {median(before) / 1e6:.3f} "
+        "ms; still warming up, or disturbed"
+    )
 
 
 def _failure(outcome: WorkerOutcome, timeout_s: float) -> tuple[str, str]:
@@ -47,13 +70,19 @@ def _failure(outcome: WorkerOutcome, timeout_s: float) -> tuple[str, str]:
         failed = outcome.messages["failed"]
         return failed["status"], failed["reason"]
     if outcome.timed_out:
-        return "timeout", f"no answer after {timeout_s:g} s; the worker was killed"
+        text = f"no answer after {timeout_s:g} s; the worker was killed"
+        return "timeout", f"timeout in phase {outcome.phase}: {text}"
     if outcome.returncode == -signal.SIGKILL and outcome.oom_kills > 0:
-        return "oom_host", "the kernel's out-of-memory killer ended the worker"
-    return (
-        "error",
-        f"the worker {_end(outcome.returncode)}. It printed: {outcome.tail or 'nothing'}",
-    )
+        text = "the kernel's out-of-memory killer ended the worker"
+        return "oom_host", f"{text} in phase {outcome.phase}"
+    end = f"the worker {_end(outcome.returncode)} in phase {outcome.phase}"
+    return "error", _with_gpu_hint(f"{end}. It printed: {outcome.tail or 'nothing'}")
+
+
+def _with_gpu_hint(reason: str) -> str:
+    if any(mark in reason for mark in _GPU_GONE):
+        return f"{reason} | the GPU vanished, or another process took it: look at nvidia-smi"
+    return reason
 
 
 def _end(returncode: int) -> str:

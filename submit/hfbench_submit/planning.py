@@ -1,80 +1,105 @@
-"""Which process runs make up a sitting, in which order, and when a cell is given up."""
+"""Which process runs make up a sitting, and in which order."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from hfbench_schema.cells import Cell
-from hfbench_schema.submission import MEASURED_STATUSES, Machine, ProcessRun
+from hfbench_schema.submission import Machine, ProcessRun, role_of, wanted_process_runs
 from hfbench_schema.suites import Suite
 from hfbench_submit.errors import SubmitError
+
+_MOST_LISTED = 20
 
 
 @dataclass(frozen=True)
 class Slot:
-    """The place of one process run in the plan; `environment` is an index."""
+    """The place of one process run in the plan.
+
+    `environment` is an index; `caches` is `empty` or `warm` in the role `cold`, else None;
+    `attempt` is 1 if the first one was contaminated.
+    """
 
     cell: str
     environment: int
     block: int
+    role: str = "latency"
+    caches: str | None = None
+    attempt: int = 0
 
 
-def select_cells(suite: Suite, pattern: str | None, machine: Machine) -> list[Cell]:
+@dataclass(frozen=True)
+class Task:
+    """What one block measures: a cell, for a role, in environments given by index."""
+
+    cell: str
+    role: str
+    environments: tuple[int, ...]
+
+    @property
+    def caches(self) -> tuple[str | None, ...]:
+        """The states of the compile caches to measure from; only inductor keeps any."""
+        if self.role != "cold":
+            return (None,)
+        return ("empty", "warm") if "/torch-compile/" in self.cell else ("empty",)
+
+    def slots(self, block: int) -> Iterator[Slot]:
+        """Yield a block: environments forwards in even blocks and backwards in odd ones."""
+        order = self.environments if block % 2 == 0 else self.environments[::-1]
+        for environment in order:
+            for caches in self.caches:
+                yield Slot(self.cell, environment, block, self.role, caches)
+
+
+def slot_of(run: ProcessRun) -> Slot:
+    """Return the place that a process run had in the plan."""
+    return Slot(
+        run["cell"],
+        run["environment"],
+        run["block"],
+        role_of(run),
+        run.get("caches"),
+        run.get("attempt", 0),
+    )
+
+
+def select_cells(suite: Suite, patterns: Sequence[str], machine: Machine) -> list[Cell]:
     """Return the suite's cells that match a glob pattern, or all that this machine has devices for.
 
     Raises:
-        SubmitError: no cell matches; the message lists the suite's cells.
+        SubmitError: a pattern matches no cell; the message shows what cells look like.
     """
-    if pattern is None:
+    if not patterns:
         return [cell for cell in suite.cells if _has_device(machine, cell.device)]
-    cells = [cell for cell in suite.cells if fnmatchcase(cell.id, pattern)]
-    if not cells:
-        known = "\n  ".join(suite.cell_ids)
-        raise SubmitError(f"no cell of suite {suite.name} matches {pattern!r}; it has:\n  {known}")
-    return cells
+    for pattern in patterns:
+        if not any(fnmatchcase(cell, pattern) for cell in suite.cell_ids):
+            raise SubmitError(_no_match(suite, pattern))
+    return [c for c in suite.cells if any(fnmatchcase(c.id, pattern) for pattern in patterns)]
+
+
+def _no_match(suite: Suite, pattern: str) -> str:
+    shown = "\n  ".join(suite.cell_ids[:_MOST_LISTED])
+    more = len(suite.cells) - _MOST_LISTED
+    rest = f"\n  and {more} more: hfbench-submit suites show {suite.name}" if more > 0 else ""
+    return f"no cell of suite {suite.name} matches {pattern!r}; it has:\n  {shown}{rest}"
 
 
 def _has_device(machine: Machine, device: str) -> bool:
     return device == "cpu" or (device == "cuda" and bool(machine["accelerators"]))
 
 
-def plan_slots(cells: Sequence[str], environments: int, process_runs: int, seed: int) -> list[Slot]:
+def plan_slots(tasks: Sequence[Task], process_runs: int, seed: int) -> list[Slot]:
     """Return all slots in launch order.
 
-    Each of the `process_runs` rounds visits the cells in a new random order. A visit is a block:
-    one process run per environment, back to back, forwards in even rounds and backwards in odd
-    ones (AB BA AB ...), so that drift hits all environments alike.
+    Each of the `process_runs` rounds visits the tasks in a new random order. A visit is a block:
+    one process run per environment, back to back (AB BA AB ...), so that drift hits all
+    environments alike. Roles that need fewer process runs drop out of the later rounds.
     """
     shuffled = random.Random(seed)  # noqa: S311 - an order to be reproduced, not a secret
-    slots = []
+    slots: list[Slot] = []
     for block in range(process_runs):
-        order = shuffled.sample(list(cells), len(cells))
-        forwards = range(environments)
-        indices = forwards if block % 2 == 0 else forwards[::-1]
-        slots += [Slot(cell, environment, block) for cell in order for environment in indices]
+        for task in shuffled.sample(list(tasks), len(tasks)):
+            if block < wanted_process_runs(task.role, process_runs):
+                slots += task.slots(block)
     return slots
-
-
-def remaining_slots(slots: Sequence[Slot], done: Sequence[ProcessRun]) -> list[Slot]:
-    """Return the slots that are still to be run, in order.
-
-    A cell is given up in an environment once it is unsupported there, or has failed twice in a
-    row: the rest of its process runs would only repeat the failure.
-    """
-    finished = {Slot(run["cell"], run["environment"], run["block"]) for run in done}
-    statuses: dict[tuple[str, int], list[str]] = {}
-    for run in done:
-        statuses.setdefault((run["cell"], run["environment"]), []).append(run["status"])
-    given_up = {key for key, history in statuses.items() if _is_hopeless(history)}
-    return [
-        slot
-        for slot in slots
-        if slot not in finished and (slot.cell, slot.environment) not in given_up
-    ]
-
-
-def _is_hopeless(history: Sequence[str]) -> bool:
-    last_two = history[-2:]
-    failed_twice = len(last_two) == 2 and not set(last_two) & set(MEASURED_STATUSES)
-    return history[-1] == "unsupported" or failed_twice

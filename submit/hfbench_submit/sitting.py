@@ -1,59 +1,29 @@
-"""One sitting: take up or start a journal, measure what remains, write the submission."""
+"""One sitting: take up or start a journal, and measure what remains."""
 
 import os
 import secrets
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from hfbench_schema import __version__
 from hfbench_schema.canonical import document_sha256
-from hfbench_schema.cells import Cell
-from hfbench_schema.machine_key import machine_key
-from hfbench_schema.submission import Machine, ProcessRun
-from hfbench_schema.suites import Suite
-from hfbench_schema.timestamps import format_moment, now
-from hfbench_submit.environments import Environment
-from hfbench_submit.errors import SubmitError
-from hfbench_submit.journal import Journal, create_journal, journal_path, open_journal
-from hfbench_submit.launching import run_worker
-from hfbench_submit.outcomes import outcome_fields
-from hfbench_submit.planning import Slot, plan_slots, remaining_slots
-from hfbench_submit.progress import ConsoleProgress
-
-TIMEOUT_S = 600
-
-
-@dataclass(frozen=True)
-class SittingPlan:
-    """Everything that a sitting measures, and how often."""
-
-    suite: Suite
-    cells: Sequence[Cell]
-    environments: Sequence[Environment]
-    process_runs: int
-    machine: Machine
-    timeout_s: int = TIMEOUT_S
-
-    def identity(self) -> dict[str, Any]:
-        """Return what a journal must agree on to be taken up again."""
-        return {
-            "client": __version__,
-            "suite": self.suite.sha256,
-            "cells": [cell.id for cell in self.cells],
-            "environments": [environment.facts for environment in self.environments],
-            "process_runs": self.process_runs,
-            "timeout_s": self.timeout_s,
-            "machine_key": machine_key(self.machine),
-        }
+from hfbench_submit.domination import dominating_cell
+from hfbench_submit.journal import (
+    Journal,
+    caches_folder,
+    create_journal,
+    journal_path,
+    open_journal,
+)
+from hfbench_submit.measuring import Measurer, skipped
+from hfbench_submit.only_measurement import only_measurement_on_this_machine
+from hfbench_submit.plans import SittingPlan
+from hfbench_submit.progress import Progress
+from hfbench_submit.schedule import Schedule
+from hfbench_submit.sitting_clock import SittingClock
 
 
-def measure_sitting(plan: SittingPlan, folder: Path, progress: ConsoleProgress) -> Journal:
+def measure_sitting(plan: SittingPlan, folder: Path, progress: Progress) -> Journal:
     """Measure every process run of the plan that no earlier invocation has measured.
 
     Returns the complete journal; its path is under `folder`/journals.
@@ -62,39 +32,69 @@ def measure_sitting(plan: SittingPlan, folder: Path, progress: ConsoleProgress) 
         SubmitError: another measurement is running on this machine, or the disk is full.
     """
     path = journal_path(folder, document_sha256(plan.identity()))
-    with _only_measurement_on_this_machine():
+    with only_measurement_on_this_machine(f"suite {plan.suite.name}"):
         journal = open_journal(path) or create_journal(path, _header(plan))
-        cells = [cell.id for cell in plan.cells]
-        slots = plan_slots(cells, len(plan.environments), plan.process_runs, journal.header["seed"])
-        remaining = remaining_slots(slots, journal.process_runs)
-        progress.begin(remaining, journal.process_runs)
-        if remaining:
+        schedule = Schedule(plan, journal.header["seed"])
+        if schedule.remaining(journal.process_runs):
+            progress.begin(schedule.expected(journal.process_runs), journal.process_runs)
             os.sync()  # else what pip has just installed is written out during the first blocks
-            journal.add_invocation(format_moment(now()))
-        while remaining:
-            progress.launch(remaining[0])
-            run = measure_slot(plan, remaining[0])
-            journal.add_process_run(run)
-            progress.finish(run)
-            remaining = remaining_slots(slots, journal.process_runs)
+            clock = SittingClock(journal.last_moment())
+            journal.add_invocation(clock.moment())
+            try:
+                with Measurer(plan, caches_folder(journal)) as measurer:
+                    _measure_all(plan, journal, schedule, measurer, progress, clock)
+            finally:
+                progress.end(journal.process_runs)
     return journal
 
 
-@contextmanager
-def _only_measurement_on_this_machine() -> Iterator[None]:
-    """Refuse to measure beside another measurement, which would disturb both."""
-    # Not in the cache folder, of which there may be several; by user, who alone may open it.
-    lock = FileLock(Path(tempfile.gettempdir()) / f"hfbench-measuring-{os.getuid()}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise SubmitError(
-            "another hfbench-submit is measuring on this machine; wait for it to end"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+def _measure_all(
+    plan: SittingPlan,
+    journal: Journal,
+    schedule: Schedule,
+    measurer: Measurer,
+    progress: Progress,
+    clock: SittingClock,
+) -> None:
+    """Measure slot after slot; the anchor workload before, amid and after them."""
+    done = journal.process_runs
+    middle = (len(done) + len(schedule.expected(done))) // 2
+    anchors = _Anchors(plan, journal, measurer, progress, clock)
+    anchors.measure(at_most=1)
+    while remaining := schedule.remaining(done):
+        slot = remaining[0]
+        if dominating := dominating_cell(slot, done):
+            run = skipped(slot, dominating, clock.moment())
+        else:
+            progress.launch(slot)
+            run = measurer.measure(slot, clock.moment())
+        journal.add_process_run(run)
+        progress.finish(run)
+        if len(done) == middle:
+            anchors.measure(at_most=2)
+    anchors.measure(at_most=3)
+
+
+@dataclass(frozen=True)
+class _Anchors:
+    """The anchor workload of a sitting; one that fails is left out, and costs nothing else."""
+
+    plan: SittingPlan
+    journal: Journal
+    measurer: Measurer
+    progress: Progress
+    clock: SittingClock
+
+    def measure(self, at_most: int) -> None:
+        """Measure it in the first environment, unless the journal has enough already."""
+        if not self.plan.suite.controls or len(self.journal.anchors) >= at_most:
+            return
+        anchor = self.measurer.anchor(0, self.clock.moment())
+        if anchor is None:
+            self.progress.note("the anchor workload could not be measured")
+            return
+        self.journal.add_anchor(anchor)
+        self.progress.anchor(anchor)
 
 
 def _header(plan: SittingPlan) -> dict[str, Any]:
@@ -103,36 +103,4 @@ def _header(plan: SittingPlan) -> dict[str, Any]:
         "sitting": secrets.token_hex(16),
         "seed": secrets.randbits(32),
         "machine": plan.machine,
-    }
-
-
-def measure_slot(plan: SittingPlan, slot: Slot) -> ProcessRun:
-    """Launch one worker for one slot and return its process run, failed or not."""
-    cell = next(cell for cell in plan.cells if cell.id == slot.cell)
-    started_at = format_moment(now())
-    environment = plan.environments[slot.environment]
-    outcome = run_worker(
-        environment.python,
-        _worker_plan(plan.suite, cell),
-        plan.machine["usable_cores"],
-        plan.timeout_s,
-    )
-    run: ProcessRun = {
-        "cell": slot.cell,
-        "environment": slot.environment,
-        "block": slot.block,
-        "started_at": started_at,
-        "wall_ns": outcome.wall_ns,
-        **outcome_fields(outcome, environment.facts["packages"], plan.timeout_s),  # type: ignore[typeddict-item]
-    }
-    return run
-
-
-def _worker_plan(suite: Suite, cell: Cell) -> dict[str, Any]:
-    model = suite.models[cell.model]
-    return {
-        "cell": asdict(cell),
-        "model": {"inputs": model.inputs, "config": model.config},
-        "seed": suite.seed,
-        "iterations": suite.iterations,
     }

@@ -1,43 +1,73 @@
 """Entry point: read the plan, measure, answer, leave at once."""
 
+import contextlib
 import json
 import os
 import sys
-import traceback
+from pathlib import Path
 from typing import Any
 
-from hfbench_worker.failures import MeasurementError, classify
+from hfbench_worker import anchor, cold, energy, latency, memory
+from hfbench_worker.answers import Answers
+from hfbench_worker.failures import describe
 from hfbench_worker.lifeline import die_with_parent
+from hfbench_worker.workload import open_workload
+
+ROLES = {
+    "latency": latency.measure,
+    "cold": cold.measure,
+    "memory": memory.measure,
+    "energy": energy.measure,
+    "anchor": anchor.measure,
+}
 
 
 def main() -> None:
-    """Measure the cell that the plan on stdin names; never returns."""
+    """Do what the plan on stdin says; never returns."""
     plan: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
     die_with_parent()
-    with os.fdopen(plan["answer_fd"], "w", encoding="utf-8") as answer:
-        for message in _measured(plan):
-            answer.write(json.dumps(message) + "\n")
-            answer.flush()
+    answer_plan(plan)
     sys.stdout.flush()
     sys.stderr.flush()
     # Tearing down torch takes a second that nobody needs.
     os._exit(0)
 
 
-def _measured(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    try:
-        return _measure(plan)
-    except Exception as error:  # every failure is data: the parent stores its status and reason
-        status = error.status if isinstance(error, MeasurementError) else classify(error)
-        reason = str(error) if isinstance(error, MeasurementError) else traceback.format_exc()
-        return [{"event": "failed", "status": status, "reason": reason}]
+def answer_plan(plan: dict[str, Any]) -> None:
+    """Do what a plan says and write every answer to its `answer_fd`; never raises.
+
+    The framework may have been imported before, as in a fork server: its import phase then takes
+    no time.
+    """
+    os.set_inheritable(plan["answer_fd"], False)  # lest a child of ours keeps it open
+    # An OSError means that nobody reads the answers any more.
+    with contextlib.suppress(OSError), os.fdopen(plan["answer_fd"], "w", encoding="utf-8") as out:
+        answers = Answers(out)
+        try:
+            _settle(plan.get("cpus"))
+            _measure(plan, answers)
+        except (Exception, SystemExit) as error:  # every failure is data: the parent stores it
+            status, reason = describe(error)
+            answers.emit("failed", status=status, reason=reason)
 
 
-def _measure(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    from hfbench_worker import torch_cell  # imports torch, which may fail and then is data too
+def _measure(plan: dict[str, Any], answers: Answers) -> None:
+    role = plan.get("role", "latency")
+    if role == "self_check":
+        from hfbench_worker import self_check  # no measured process run has to read it
 
-    loaded, measured = torch_cell.measure(plan)
-    return [{"event": "loaded", **loaded}, {"event": "measured", **measured}]
+        self_check.measure(plan, answers)
+        return
+    workload = open_workload(plan, answers)
+    answers.emit("measured", **ROLES[role](plan, workload, answers))
+
+
+def _settle(cpus: list[int] | None) -> None:
+    """Take the CPUs the parent chose, and be the first that the kernel kills for memory."""
+    if cpus is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cpus)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 if __name__ == "__main__":

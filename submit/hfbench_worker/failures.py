@@ -1,7 +1,23 @@
 """Failures are data: each exception has a status, and the parent stores it with its reason."""
 
+import os
+import traceback
+
 _NO_HOST_MEMORY = ("DefaultCPUAllocator", "can't allocate memory", "Cannot allocate memory")
-_NO_DEVICE_MEMORY = ("CUDA out of memory", "CUDA error: out of memory")
+_NO_DEVICE_MEMORY = ("CUDA out of memory", "CUDA error: out of memory", "CUDA_ERROR_OUT_OF_MEMORY")
+_GPU_FAILED = (
+    *("CUDA error", "CUDA driver error", "CUDA_ERROR", "CUBLAS_STATUS", "CUDNN_STATUS"),
+    *("cuDNN error", "NVML_ERROR", "GPU is lost", "fallen off the bus"),
+)
+_NO_KERNEL = ("not implemented for 'Half'", "not implemented for 'BFloat16'")
+_DEPRECATED = f"transformers{os.sep}models{os.sep}deprecated{os.sep}"
+_NO_COMPILER = {
+    "InvalidCxxCompiler": "there is no working C++ compiler",
+    "No working C++ compiler found": "there is no working C++ compiler",
+    "TritonMissing": "there is no working Triton",
+    "Cannot find a working triton installation": "there is no working Triton",
+    "GPUTooOldForTriton": "the GPU is too old for Triton",
+}
 
 
 class MeasurementError(Exception):
@@ -12,11 +28,47 @@ class MeasurementError(Exception):
         self.status = status
 
 
-def classify(error: Exception) -> str:
+def describe(error: BaseException) -> tuple[str, str]:
+    """Return an exception's status, and the reason to keep with it.
+
+    A reason that hfbench has words for is one sentence; any other is the whole traceback, of
+    which the parent keeps the end.
+    """
+    if isinstance(error, MeasurementError):
+        return error.status, str(error)
+    text = f"{type(error).__name__}: {error}"
+    for mark, sentence in _NO_COMPILER.items():
+        if mark in text:
+            return "unsupported", f"{sentence}, which mode compile needs: {_first_line(error)}"
+    if any(mark in text for mark in _NO_KERNEL):
+        return "unsupported", f"the framework has no kernel for it: {_first_line(error)}"
+    status, details = classify(error), "".join(traceback.format_exception(error))
+    if status == "error" and _DEPRECATED in details:
+        return "unsupported", (
+            "transformers keeps this architecture among its deprecated ones, where it no longer"
+            f" works: {type(error).__name__}: {_first_line(error)}"
+        )
+    if status == "error" and gpu_failed(error):
+        return status, f"the GPU failed or was lost: {_first_line(error)}"
+    return status, details
+
+
+def classify(error: BaseException) -> str:
     """Return the status of an exception: `oom_device`, `oom_host`, `unsupported` or `error`."""
     text = str(error)
     if any(mark in text for mark in _NO_DEVICE_MEMORY):
         return "oom_device"
     if isinstance(error, MemoryError) or any(mark in text for mark in _NO_HOST_MEMORY):
         return "oom_host"
+    if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's, for either memory
+        return "oom_device" if "GPU" in text else "oom_host"
     return "unsupported" if isinstance(error, ImportError) else "error"
+
+
+def gpu_failed(error: BaseException) -> bool:
+    """Tell whether it is the GPU, or its driver, that an exception speaks of."""
+    return any(mark in str(error) for mark in _GPU_FAILED)
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -7,9 +7,15 @@ from time import perf_counter_ns
 
 from hfbench_worker.steady_state import LEAST_WARMUP, is_steady, most_iterations
 
+CALLS_PHASES = ("first call", "calls")
+"""What a parent is told before the first call, which may compile, and before all others."""
+
 
 def time_calls(
-    call: Callable[[int], object], synchronize: Callable[[], None], timed: int
+    call: Callable[[int], object],
+    synchronize: Callable[[], None],
+    timed: int,
+    begin: Callable[[str], None],
 ) -> tuple[list[int], int, bool]:
     """Call until the last `timed` calls are at the level of the `timed` calls before them.
 
@@ -17,19 +23,35 @@ def time_calls(
         call: the work; it gets the number of the call, to rotate its inputs by.
         synchronize: returns when the device has finished all it was given.
         timed: how many calls count.
+        begin: is told, outside what is timed, when one of `CALLS_PHASES` begins.
 
     Returns:
         Every call's duration in ns, the number of warm-up calls, and whether a steady state was
         found. Without one, the last `timed` calls count.
     """
-    iterations_ns: list[int] = []
-    with _garbage_collection_off():
-        while len(iterations_ns) < most_iterations(timed):
+    iterations_ns = time_first_calls(call, synchronize, LEAST_WARMUP + 2 * timed, begin)
+    with garbage_collection_off():
+        while not (steady := is_steady(iterations_ns[-2 * timed :])):
+            if len(iterations_ns) >= most_iterations(timed):
+                break
             iterations_ns.append(_time_call(call, synchronize, len(iterations_ns)))
-            enough = len(iterations_ns) >= LEAST_WARMUP + 2 * timed
-            if enough and is_steady(iterations_ns[-2 * timed :]):
-                return iterations_ns, len(iterations_ns) - timed, True
-    return iterations_ns, len(iterations_ns) - timed, False
+    return iterations_ns, len(iterations_ns) - timed, steady
+
+
+def time_first_calls(
+    call: Callable[[int], object],
+    synchronize: Callable[[], None],
+    calls: int,
+    begin: Callable[[str], None],
+) -> list[int]:
+    """Return how long each of the first `calls` calls takes, in ns; arguments as `time_calls`."""
+    iterations_ns: list[int] = []
+    with garbage_collection_off():
+        for number in range(calls):
+            if number < len(CALLS_PHASES):
+                begin(CALLS_PHASES[number])
+            iterations_ns.append(_time_call(call, synchronize, number))
+    return iterations_ns
 
 
 def _time_call(call: Callable[[int], object], synchronize: Callable[[], None], number: int) -> int:
@@ -41,7 +63,7 @@ def _time_call(call: Callable[[int], object], synchronize: Callable[[], None], n
 
 
 @contextmanager
-def _garbage_collection_off() -> Iterator[None]:
+def garbage_collection_off() -> Iterator[None]:
     """Keep the collector from running inside a timed call."""
     gc.collect()
     gc.freeze()

@@ -1,25 +1,32 @@
-"""Networks and inputs from a suite's embedded config: no download, the same on every machine."""
+"""Networks from a suite's embedded config: no download, the same on every machine."""
 
 import contextlib
 from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModel
+import transformers
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    PreTrainedModel,  # noqa: F401 - loads what every network needs now, not in the first build
+)
 
 from hfbench_worker.failures import MeasurementError
 
-INPUTS = 4
-"""Distinct inputs, rotated, so that nothing can be answered from a cache."""
 WEIGHT_BOUND = 0.02 * 3**0.5
 """Weights are uniform within +- this: standard deviation 0.02, as transformers initialises."""
 
 WEIGHT_POOL = 4_000_037
 """Random numbers drawn; a prime, so that no matrix begins where another of its size does."""
 
+GENERATORS = ("prefill", "decode")
+"""The kinds of inputs that a language model with its head answers; others take the base model."""
 
-def build_model(model: dict[str, Any], seed: int, device: str) -> Any:
-    """Build the network in evaluation mode, with seeded weights, on `device`.
+
+def build_network(model: dict[str, Any], seed: int) -> Any:
+    """Build the network in evaluation mode, on the CPU, in fp32, with seeded weights.
 
     The weights are hfbench's own, not the library's initialisation: they are the same in every
     transformers version, so that outputs can be compared across versions.
@@ -27,36 +34,30 @@ def build_model(model: dict[str, Any], seed: int, device: str) -> Any:
     Raises:
         MeasurementError: this transformers version does not know the architecture.
     """
-    config = dict(model["config"])
+    builder = AutoModelForCausalLM if model["inputs"] in GENERATORS else AutoModel
     try:
         with _no_initialisation():
-            network = AutoModel.from_config(
-                AutoConfig.for_model(config.pop("model_type"), **config)
-            )
-    except ValueError as error:
-        raise MeasurementError("unsupported", f"transformers cannot build it: {error}") from error
+            network = builder.from_config(_config(model["config"]))
+    except (ValueError, ImportError) as error:
+        raise _unknown(model["config"], str(error).partition("\n")[0]) from error
+    if model["inputs"] == "features":
+        network = network.get_encoder()
+    network = network.float().eval()
+    network.tie_weights()  # which the library leaves to its initialisation
     _fill_weights(network, seed)
-    return network.eval().to(device)
+    return network
 
 
-def build_inputs(model: dict[str, Any], cell: dict[str, Any], seed: int) -> list[dict[str, Any]]:
-    """Return `INPUTS` seeded keyword arguments for the forward pass, on the cell's device.
-
-    Tokens have shape (batch size, sequence length); pixels (batch size, channels, size, size).
-    """
-    generator = torch.Generator().manual_seed(seed)
-    return [_one_input(model, cell, generator) for _ in range(INPUTS)]
+def _config(fields: dict[str, Any]) -> Any:
+    if fields["model_type"] not in transformers.CONFIG_MAPPING:
+        raise _unknown(fields, "this version does not have the architecture")
+    others = {name: value for name, value in fields.items() if name != "model_type"}
+    return AutoConfig.for_model(fields["model_type"], **others)
 
 
-def _one_input(model: dict[str, Any], cell: dict[str, Any], generator: Any) -> dict[str, Any]:
-    config, batch_size = model["config"], cell["batch_size"]
-    if model["inputs"] == "tokens":
-        shape = (batch_size, cell["sequence_length"])
-        tokens = torch.randint(0, config["vocab_size"], shape, generator=generator)
-        return {"input_ids": tokens.to(cell["device"])}
-    size = config["image_size"]
-    pixels = torch.randn((batch_size, config["num_channels"], size, size), generator=generator)
-    return {"pixel_values": pixels.to(cell["device"])}
+def _unknown(fields: dict[str, Any], why: str) -> MeasurementError:
+    library = f"transformers {transformers.__version__}"
+    return MeasurementError("unsupported", f"{library} cannot build {fields['model_type']}: {why}")
 
 
 def _no_initialisation() -> AbstractContextManager[None]:
@@ -81,11 +82,25 @@ def _fill_weights(network: Any, seed: int) -> None:
     pool = torch.empty(WEIGHT_POOL).uniform_(-WEIGHT_BOUND, WEIGHT_BOUND, generator=generator)
     position = 0
     with torch.no_grad():
-        for name, parameter in network.named_parameters():
+        for name, parameter in _ordered_parameters(network):
             if parameter.ndim > 1:
                 position = _copy_from_pool(parameter.view(-1), pool, position)
             else:
                 parameter.fill_(0.0 if name.endswith("bias") else 1.0)
+
+
+def _ordered_parameters(network: Any) -> list[tuple[str, Any]]:
+    """Return parameters by name in an order that versions share.
+
+    They register them alike, but for embedding tables (RoBERTa's swapped places in 5.x): these
+    come first, the largest before all others.
+    """
+    modules = network.modules()
+    tables = {id(m.weight) for m in modules if isinstance(m, torch.nn.Embedding)}
+    return sorted(
+        network.named_parameters(),
+        key=lambda named: -named[1].numel() if id(named[1]) in tables else 1,
+    )
 
 
 def _copy_from_pool(weights: Any, pool: Any, position: int) -> int:

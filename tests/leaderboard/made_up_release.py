@@ -23,6 +23,7 @@ CONSTANTS = {
     "LEAST_EFFECT": 0.01,
     "LEAST_FAMILY_CELLS": 10,
     "LEAST_PROCESS_RUNS": 3,
+    "MEMORY_AGREEMENT": 0.01,
     "POWER": 0.8,
     "WINSOR_LEAST_RUNS": 4,
     "WINSOR_WIDTH_MADS": 4.0,
@@ -39,10 +40,16 @@ class Tables(NamedTuple):
     submissions: list[Row]
     cells: list[Row]
     comparisons: list[Row]
+    break_even: list[Row]
+    memory: list[Row]
+    energy: list[Row]
 
 
 def full_tables() -> Tables:
-    """Two versions, with a cell slower, equivalent, inconclusive and failed, and an A/A check."""
+    """Two versions, with a cell slower, equivalent, inconclusive and failed, and an A/A check.
+
+    Beside them what else may be measured, and a process run that was set aside.
+    """
     cells = [
         _cell(OLD, BERT, 41.3, 0.004),
         _cell(NEW, BERT, 44.1, 0.005),
@@ -53,19 +60,21 @@ def full_tables() -> Tables:
         _cell(NEW, VIT, 10.13, 0.06),
         _failed_cell(),
     ]
-    return Tables([_machine()], [_submission()], cells, [_check(), _versions()])
+    _set_aside(cells[3])
+    costs = (break_even_rows(), memory_rows(), energy_rows())
+    return Tables([_machine()], [_submission()], cells, [_check(), _versions()], *costs)
 
 
 def empty_tables() -> Tables:
     """A release before the first submission."""
-    return Tables([], [], [], [])
+    return Tables([], [], [], [], [], [], [])
 
 
 def lone_tables() -> Tables:
     """One environment only: something measured, nothing to compare."""
     tables = full_tables()
     cells = [row for row in tables.cells if row["environment"] == OLD]
-    return tables._replace(cells=cells, comparisons=[])
+    return tables._replace(cells=cells, comparisons=[], break_even=[], memory=[], energy=[])
 
 
 def hostile_tables(text: str) -> Tables:
@@ -81,9 +90,11 @@ def hostile_tables(text: str) -> Tables:
         for compared in comparison["cells"]:
             compared.update(wording=text, flags=[text])
     for row in tables.cells:
-        row["environment"] = names[row["environment"]]
+        row.update(environment=names[row["environment"]], suite=text)
         for run in row["process_runs"]:
             run["reason"] = text
+    for row in (*tables.break_even, *tables.memory, *tables.energy):
+        row.update(environment=names[row["environment"]], suite=text, flags=[text])
     return tables
 
 
@@ -102,9 +113,11 @@ def write_release(store: Path, tables: Tables, version: str = "2026.11.1") -> Pa
     """Write a release into a store, as canonical JSON, and return its folder."""
     folder = store / "releases" / version
     folder.mkdir(parents=True)
-    files = {f"{name}.json": canonical_bytes(rows) for name, rows in tables._asdict().items()} | {
-        "NOTES.md": b"# 2026.11.1\n\nThe first release.\n"
-    }
+    files = {
+        f"{name}.json": canonical_bytes(rows)
+        for name, rows in tables._asdict().items()
+        if rows or name not in ("break_even", "memory", "energy")
+    } | {"NOTES.md": b"# 2026.11.1\n\nThe first release.\n"}
     for name, data in files.items():
         (folder / name).write_bytes(data)
     manifest = _manifest(version, files, tables)
@@ -186,6 +199,7 @@ def _submission() -> Row:
 
 def _environment(label: str, replica: int, transformers: str) -> Row:
     hub = "0.36.0" if transformers.startswith("4") else "1.1.4"
+    commit = "1f2e3d4c5b6a79880f0e0d0c0b0a090807060504"
     packages = {
         "huggingface-hub": hub,
         "numpy": "2.4.0",
@@ -194,7 +208,13 @@ def _environment(label: str, replica: int, transformers: str) -> Row:
         "torch": "2.13.0",
         "transformers": transformers,
     }
-    return {"label": label, "replica": replica, "python": "3.11.14", "packages": packages}
+    return {
+        "label": label,
+        "replica": replica,
+        "python": "3.11.14",
+        "packages": packages,
+        "sources": {"numpy": {"kind": "git", "content": commit}},
+    }
 
 
 def _wobble(count: int, seed: float) -> list[float]:
@@ -211,6 +231,7 @@ def _cell(environment: str, cell: str, centre: float, noise: float) -> Row:
         {
             "submission": SUBMISSION,
             "block": block,
+            "attempt": 0,
             "order": 60 * block + (offset if block % 2 == 0 else 3 - offset),
             "status": "ok",
             "reason": None,
@@ -222,6 +243,7 @@ def _cell(environment: str, cell: str, centre: float, noise: float) -> Row:
     ]
     return {
         "machine_key": KEY,
+        "suite": "smoke-1",
         "environment": environment,
         "cell": cell,
         "measured": 10,
@@ -235,6 +257,58 @@ def _cell(environment: str, cell: str, centre: float, noise: float) -> Row:
 
 
 FAILING = "smoke/gpt2/torch-compile/cpu/fp32/b1-s64"
+
+
+def _set_aside(row: Row) -> None:
+    """Let a cell have a first attempt that was disturbed, and be measured by its second."""
+    second = row["process_runs"][3]
+    first = second | {"status": "contaminated", "reason": CAUSE, "median_ms": None, "iterations": 0}
+    second.update(attempt=1, order=second["order"] + 1)
+    row["process_runs"].insert(3, first)
+
+
+CAUSE = "foreign CPU time 40 % of a core"
+COMPILED = "inference/bert-base/torch-compile/cpu/bf16-autocast/b1-s64"
+
+
+def _place(cell: str, environment: str = OLD) -> Row:
+    names = {"suite": "inference-1, fork server", "environment": environment, "cell": cell}
+    return {"machine_key": KEY, "flags": [], **names}
+
+
+def break_even_rows() -> list[Row]:
+    """Return a mode that pays from empty caches, and one that never does."""
+    times = {"compile_ms": 31240.0, "eager_ms": 41.3, "mode_ms": 28.1, "process_runs": [3, 10, 10]}
+    pays = "pays after 2,367 calls (2,105 to 2,655)"
+    return [
+        _place(COMPILED)
+        | {"caches": "empty", "calls": 2366.67, "low": 2104.2, "high": 2654.9, "wording": pays}
+        | times,
+        _place(COMPILED, NEW)
+        | {"caches": "warm", "calls": None, "low": None, "high": None}
+        | {**times, "mode_ms": 44.1, "wording": "never: it saves nothing"},
+    ]
+
+
+def memory_rows() -> list[Row]:
+    """Return a cell on the CPU, and one on a device."""
+    host = {"measured": 2, "host_imported": 412.1, "host_built": 861.8, "host_peak": 2010.4}
+    nowhere = dict.fromkeys(("device_built", "device_peak", "device_reserved"))
+    device = {"device_built": 418.2, "device_peak": 1603.0, "device_reserved": 1740.0}
+    flags = ["host_peak differs by 1.5 % between process runs"]
+    return [
+        _place(BERT) | host | nowhere | {"flags": flags},
+        _place(COMPILED.replace("cpu", "cuda")) | host | device,
+    ]
+
+
+def energy_rows() -> list[Row]:
+    """Return a cell, and one that takes no more than the idle machine."""
+    power = {"source": "nvml", "measured": 2, "busy_watts": 612.4, "idle_watts": 74.0}
+    return [
+        _place(COMPILED) | power | {"joules": 1.734, "net_joules": 1.525, "spread": 0.013},
+        _place(BERT) | power | {"joules": 0.21, "net_joules": -0.0031, "spread": None},
+    ]
 
 
 def _failed_cell() -> Row:

@@ -13,11 +13,14 @@ from tests.leaderboard.made_up_release import (
     empty_tables,
     full_tables,
     hostile_tables,
+    lone_tables,
     write_release,
 )
 
+from hfbench_leaderboard import words
 from hfbench_leaderboard.build import PAGES, SiteError, build_site
 from hfbench_leaderboard.release_reader import ReleaseError, read_release
+from hfbench_schema.submission import submission_json_schema
 
 
 class Markup(HTMLParser):
@@ -154,6 +157,27 @@ def test_nothing_to_compare_says_what_to_run(tmp_path: Path, kind: str) -> None:
     text = markup(built(tmp_path, KINDS[kind]()))["index.html"].text
     assert "Nothing to compare yet" in text
     assert "hfbench-submit run smoke" in text
+
+
+def test_what_else_was_measured_has_its_sections(tmp_path: Path) -> None:
+    pages = markup(built(tmp_path / "with", full_tables()))
+    text = " ".join(pages["index.html"].text.split())
+    assert "Pays after 2,367 calls (2,105 to 2,655)." in text
+    assert "Never: it saves nothing." in text
+    assert "torch compile, cpu, bf16-autocast, batch 1, length 64" in text
+    assert "2,010 framework 412, with model 862" in text
+    assert "0.2100 without idle \N{MINUS SIGN}0.003100" in text
+    assert "inference-1, fork server; AMD EPYC 7B13, 8 cores; host_peak differs" in text
+    assert "second attempt" in text
+    assert "set aside as disturbed: foreign CPU time 40 % of a core" in text
+    assert "2.4.0@1f2e3d4c5b6a" in pages["submissions.html"].text
+    without = markup(built(tmp_path / "without", lone_tables()))["index.html"]
+    assert not {"break-even", "memory", "energy"} & set(without.ids)
+
+
+def test_every_status_is_explained() -> None:
+    run = submission_json_schema()["$defs"]["process_run"]
+    assert set(words.STATUS_EXPLANATIONS) == set(run["properties"]["status"]["enum"])
 
 
 def test_overview_gives_the_answer_and_its_grounds(tmp_path: Path) -> None:

@@ -7,8 +7,13 @@ from hfbench_schema.machine_key import machine_key
 from hfbench_schema.privacy import find_address, find_private, scrub
 from hfbench_schema.submission import Machine
 from hfbench_schema.suites import UnknownSuiteError, find_suite, latest_suite, published_suites
+from hfbench_schema.tolerances import TOLERANCES_PPB
+from hfbench_worker.latency import TOLERANCES
 
-PUBLISHED = {("smoke", 1): "5804b765f995c5fd4a1d1e694497bfad6bd4dc43dbbe85e72015da1d0ca94afb"}
+PUBLISHED = {
+    ("inference", 1): "2fa7a56c9247f22ddfd09152300cb7823fb83fe59ee08add13812a2ff97ddc48",
+    ("smoke", 1): "5804b765f995c5fd4a1d1e694497bfad6bd4dc43dbbe85e72015da1d0ca94afb",
+}
 
 
 def test_a_published_suite_never_changes() -> None:
@@ -20,7 +25,7 @@ def test_a_suite_names_its_models_and_cells() -> None:
     assert {cell.model for cell in suite.cells} == set(suite.models)
     assert all(cell.suite == "smoke" for cell in suite.cells)
     assert find_suite("smoke", 99) is None
-    with pytest.raises(UnknownSuiteError, match="there are: smoke"):
+    with pytest.raises(UnknownSuiteError, match="there are: inference, smoke"):
         latest_suite("smoek")
 
 
@@ -30,6 +35,12 @@ def test_cell_ids_read_back() -> None:
     for wrong in ("", "smoke/bert", "smoke/bert-base/torch-eager/cpu/fp32/b0-s64"):
         with pytest.raises(ValueError, match="is no cell id"):
             parse_cell(wrong)
+
+
+def test_worker_and_validator_have_the_same_tolerances() -> None:
+    own = {name: share / 1e9 for name, share in TOLERANCES_PPB.items()}
+    assert own == TOLERANCES
+    assert {cell.precision for suite in published_suites() for cell in suite.cells} <= own.keys()
 
 
 def machine(**changes: object) -> Machine:

@@ -1,9 +1,7 @@
 """The validator: total, strict, and the same words for the same breach."""
 
-import copy
 import json
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,14 +9,25 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.schema.breaches import (
+    BREACHES,
+    EXTENDED,
+    MEMORY,
+    Change,
+    Document,
+    at,
+    bare,
+    extended,
+    put,
+)
 
 from hfbench_schema.canonical import canonical_bytes, sha256_hex, strict_json
 from hfbench_schema.reports import message_catalogue
+from hfbench_schema.suites import latest_suite
 from hfbench_schema.validation import validate
 
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("submission-*/*.json"))
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
-Document = dict[str, Any]
 
 
 @pytest.fixture
@@ -38,105 +47,56 @@ def test_every_document_ever_written_stays_valid(path: Path) -> None:
     assert report.accepted, report.findings
 
 
-def drop(*keys: str) -> Callable[[Document], None]:
-    def change(document: Document) -> None:
-        place: Any = document
-        for key in keys[:-1]:
-            place = place[int(key)] if isinstance(place, list) else place[key]
-        del place[keys[-1]]
-
-    return change
-
-
-def put(value: Any, *keys: str | int) -> Callable[[Document], None]:
-    def change(document: Document) -> None:
-        place: Any = document
-        for key in keys[:-1]:
-            place = place[key]
-        place[keys[-1]] = value
-
-    return change
-
-
-def repeat_last_run(document: Document) -> None:
-    document["process_runs"].append(copy.deepcopy(document["process_runs"][-1]))
-
-
-def copy_iterations(document: Document) -> None:
-    first, second = document["process_runs"][:2]
-    second["iterations_ns"] = first["iterations_ns"]
-    second["warmup_iterations"] = first["warmup_iterations"]
-
-
-def same_versions(document: Document) -> None:
-    first, second = document["environments"]
-    second["packages"] = first["packages"]
-
-
-def hours_within_seconds(document: Document) -> None:
-    for run in document["process_runs"]:
-        run["wall_ns"] = 500 * 10**9
-
-
-def fail_at_an_address(document: Document) -> None:
-    run = document["process_runs"][0]
-    document["process_runs"][0] = {
-        name: run[name] for name in ("cell", "environment", "block", "started_at", "wall_ns")
-    } | {"status": "error", "reason": "no route to 10.1.2.3"}
-
-
-BREACHES: dict[str, list[Callable[[Document], None]]] = {
-    "HFB002": [put("bidi \u202e text", "client", "name"), put("e\u0301", "client", "name")],
-    "HFB010": [drop("schema"), put("urn:elsewhere:1", "schema")],
-    "HFB011": [
-        drop("machine"),
-        put("laptop.example", "machine", "hostname"),
-        put(1.5, "process_runs", 0, "wall_ns"),
-        put(True, "process_runs", 0, "block"),
-        put([-5] * 20, "process_runs", 0, "iterations_ns"),
-        put("error", "process_runs", 0, "status"),
-        put(123.4, "process_runs", 0, "median_ms"),
-    ],
-    "HFB014": [put("urn:hfbench:schema:submission:2", "schema")],
-    "HFB020": [put(99, "suite", "version"), put("0" * 64, "suite", "sha256")],
-    "HFB021": [put("smoke/bert-huge/torch-eager/cpu/fp32/b1-s64", "process_runs", 0, "cell")],
-    "HFB024": [put(7, "process_runs", 0, "environment")],
-    "HFB025": [put("transformers-5.23.0", "environments", 0, "label")],
-    "HFB026": [repeat_last_run],
-    "HFB027": [put(5, "process_runs", 0, "block")],
-    "HFB028": [same_versions],
-    "HFB033": [put(10**12, "process_runs", 0, "wall_ns")],
-    "HFB034": [hours_within_seconds],
-    "HFB081": [put(512, "machine", "usable_cores")],
-    "HFB030": [
-        put(["2026-11-23T13:00:00Z", "9999-99-99T99:99:99Z"], "sitting", "invocations"),
-        put("2026-02-31T00:00:00Z", "process_runs", 0, "started_at"),
-        put("2025-01-01T00:00:00Z", "process_runs", 3, "started_at"),
-        put("2026-12-01T00:00:00Z", "process_runs", 0, "started_at"),
-    ],
-    "HFB031": [put(1000, "process_runs", 0, "wall_ns")],
-    "HFB032": [put("2031-01-01T00:00:00Z", "sitting", "finished_at")],
-    "HFB040": [put(9, "protocol", "process_runs")],
-    "HFB041": [put(12, "process_runs", 0, "warmup_iterations")],
-    "HFB043": [copy_iterations],
-    "HFB080": [drop("environments", "0", "packages", "transformers")],
-    "HFB084": [
-        put("in /home/ada/models", "environments", 0, "label"),
-        put("6.1-ada@laptop.example.com", "machine", "kernel"),
-        fail_at_an_address,
-    ],
-}
-
-
 @pytest.mark.parametrize(
     ("rule", "change"), [(rule, change) for rule, changes in BREACHES.items() for change in changes]
 )
-def test_each_breach_is_found_by_its_rule(
-    document: Document, rule: str, change: Callable[[Document], None]
-) -> None:
+def test_each_breach_is_found_by_its_rule(document: Document, rule: str, change: Change) -> None:
     assert rule not in rules(canonical_bytes(document))
     change(document)
     assert rule in rules(canonical_bytes(document))
+
+
+@pytest.mark.parametrize(
+    ("rule", "change"), [(rule, change) for rule, changes in EXTENDED.items() for change in changes]
+)
+def test_each_breach_of_what_came_later_is_found(
+    document: Document, rule: str, change: Change
+) -> None:
+    document = extended(document)
+    assert rule not in rules(canonical_bytes(document))
+    change(document)
+    assert rule in rules(canonical_bytes(document))
+
+
+def test_every_role_and_status_has_its_place(document: Document) -> None:
+    report = validate(canonical_bytes(extended(document)), now=NOW)
+    assert report.accepted, report.findings
+    # What ran out of memory was asked for and not measured.
+    assert [finding.rule for finding in report.findings] == ["HFB040"]
+
+
+def test_process_runs_are_counted_role_by_role(document: Document) -> None:
+    document = extended(document)
+    at(MEMORY, status="error", reason="no such thing", memory=None)(document)
+    found = [str(finding) for finding in validate(canonical_bytes(document), now=NOW).findings]
+    assert [text.split(": ")[1] for text in found] == [
+        "0 process runs of role memory were measured of 1 asked for",
+        "0 process runs of role latency were measured of 2 asked for",
+    ]
+    # Without a budget every block was asked for, so that the second attempt lacks its second.
+    del document["protocol"]["budget_s"]
+    found = [str(finding) for finding in validate(canonical_bytes(document), now=NOW).findings]
+    assert any("1 process runs of role latency" in text for text in found)
+
+
+def test_no_number_of_warnings_hides_an_error(document: Document) -> None:
+    suite = latest_suite("inference")
+    document["suite"] = {"name": suite.name, "version": suite.version, "sha256": suite.sha256}
+    failed = {"status": "error", "reason": "no such thing", "wall_ns": 1}
+    document["process_runs"] = [bare({"cell": cell} | failed) for cell in suite.cell_ids[:200]]
+    assert validate(canonical_bytes(document), now=NOW).accepted
+    put("in /home/ada/models", "environments", 0, "label")(document)
+    assert not validate(canonical_bytes(document), now=NOW).accepted
 
 
 def test_bytes_that_are_no_canonical_document(document: Document) -> None:
@@ -187,7 +147,7 @@ def test_integers_are_spelt_as_integers(document: Document, key: str, value: str
 
 
 def test_every_rule_in_the_catalogue_has_a_breach() -> None:
-    tested = set(BREACHES) | {"HFB001", "HFB003", "HFB004", "HFB005", "HFB006"}
+    tested = set(BREACHES) | set(EXTENDED) | {"HFB001", "HFB003", "HFB004", "HFB005", "HFB006"}
     intake_only = {"HFB091", "HFB092"}
     assert tested | intake_only >= set(message_catalogue())
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -20,13 +21,57 @@ from hfbench_schema.rules_bytes import check_text
 from hfbench_schema.submission import EnvironmentFacts
 from hfbench_schema.suites import latest_suite
 from hfbench_submit.environments import Environment
-from hfbench_submit.launching import run_worker
+from hfbench_submit.launching import WorkerOutcome, run_worker, worker_environ
+from hfbench_submit.listening import MOST_ANSWER_BYTES, TAIL_BYTES
 from hfbench_submit.outcomes import LONGEST_REASON, outcome_fields, printable_reason
 
 SUITE = latest_suite("smoke")
 CRASH = "import ctypes; ctypes.string_at(0)"
 HANG_WITH_CHILD = "import subprocess, time; subprocess.Popen(['sleep', '4321']); time.sleep(4321)"
 GARBAGE = 'import sys; print(\'{"event": "measured"}\' * 99, flush=True)'
+STAND_IN = """
+import json, os, subprocess, sys, time
+answer_fd = json.loads(sys.stdin.readline())["answer_fd"]
+def say(event, **fields):
+    os.write(answer_fd, json.dumps({"event": event, "at": time.monotonic(), **fields}).encode())
+    os.write(answer_fd, b"\\n")
+"""
+SLOW_PHASES = """
+for name in ("import", "build", "prepare", "first call"):
+    say("phase", name=name)
+    time.sleep(0.5)
+"""
+WINDOWS = """
+for edge in ("begin", "end", "begin", "end"):
+    say("window", kind="busy", edge=edge)
+    time.sleep(0.5)
+os._exit(0)
+"""
+PRINTS_200_MB = """
+for number in range(200):
+    print("x" * 1_000_000, flush=True)
+print("the end", flush=True)
+os._exit(7)
+"""
+ANSWERS_WITHOUT_END = """
+while True:
+    os.write(answer_fd, b"[" * 65536)
+"""
+LEAVES_A_CHILD = """
+left = subprocess.Popen(["sleep", "99"], pass_fds=[answer_fd], start_new_session=True)
+say("left", pid=left.pid)
+os._exit(3)
+"""
+BURNS_CPU = """
+while time.process_time() < 1:
+    pass
+os._exit(0)
+"""
+TELLS_ABOUT_ITSELF = """
+told = {name: value for name, value in os.environ.items() if name.startswith("PYTHON")}
+say("told", environ=told, path=sys.path, hash=hash("hfbench"), optimize=sys.flags.optimize)
+os._exit(0)
+"""
 TWO_GIB_ONLY = "import resource; resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))"
 
 
@@ -54,6 +99,18 @@ def environment_that_starts_with(code: str, over: Environment, folder: Path) -> 
     return Environment(folder / "bin" / "python", over.facts)
 
 
+def worker_that_runs(code: str, folder: Path) -> Path:
+    """Return an interpreter that reads the plan and then runs `code` instead of hfbench_worker.
+
+    `say(event, **fields)` answers; whoever does not leave hangs.
+    """
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    packages = next(folder.glob("lib/python*/site-packages"))
+    (packages / "instead.py").write_text(STAND_IN + code + "\ntime.sleep(4321)", encoding="utf-8")
+    (packages / "instead.pth").write_text("import instead", encoding="utf-8")
+    return folder / "bin" / "python"
+
+
 def fields(environment: Environment, timeout_s: float = 60, **changes: Any) -> dict[str, Any]:
     outcome = run_worker(environment.python, plan(**changes), 1, timeout_s)
     return outcome_fields(outcome, environment.facts["packages"], timeout_s)
@@ -61,6 +118,15 @@ def fields(environment: Environment, timeout_s: float = 60, **changes: Any) -> d
 
 def processes_with(text: str) -> list[psutil.Process]:
     return [p for p in psutil.process_iter(["cmdline"]) if text in (p.info["cmdline"] or [])]
+
+
+def await_descendants(number: int, of: int | None = None) -> list[psutil.Process]:
+    """Wait until a process, by default this one, has that many descendants; the oldest first."""
+    deadline, above = time.monotonic() + 30, psutil.Process(of)
+    while len(found := above.children(recursive=True)) != number:
+        assert time.monotonic() < deadline, f"{len(found)} processes instead of {number}"
+        time.sleep(0.05)
+    return sorted(found, key=psutil.Process.create_time)
 
 
 def test_a_worker_measures(environments: Sequence[Environment]) -> None:
@@ -94,7 +160,7 @@ def test_the_parent_sleeps_while_the_worker_measures(environments: Sequence[Envi
     [
         ({"device": "cuda"}, "finds no CUDA device"),
         ({"device": "mps"}, "no synchronise function"),
-        ({"mode": "compile"}, "mode compile is not measured yet"),
+        ({"mode": "graph"}, "torch has no mode graph"),
     ],
 )
 def test_what_cannot_be_measured_is_unsupported(
@@ -132,7 +198,10 @@ def test_a_worker_that_hangs_is_killed_with_its_children(
 ) -> None:
     python = environment_that_starts_with(HANG_WITH_CHILD, environments[0], tmp_path)
     failed = fields(python, timeout_s=3)
-    assert failed == {"status": "timeout", "reason": "no answer after 3 s; the worker was killed"}
+    assert failed == {
+        "status": "timeout",
+        "reason": "timeout in phase start: no answer after 3 s; the worker was killed",
+    }
     assert not processes_with("4321")
 
 
@@ -153,12 +222,9 @@ def test_a_worker_without_enough_memory(
 
 def test_a_worker_that_is_killed(environments: Sequence[Environment]) -> None:
     def kill_the_worker() -> None:
-        deadline = time.monotonic() + 20
-        while not (found := processes_with(str(environments[0].python))):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        (worker,) = await_descendants(1)
         time.sleep(1)
-        os.kill(found[0].pid, signal.SIGKILL)
+        worker.kill()
 
     killer = threading.Thread(target=kill_the_worker)
     killer.start()
@@ -166,6 +232,95 @@ def test_a_worker_that_is_killed(environments: Sequence[Environment]) -> None:
     killer.join()
     assert failed["status"] == "error"
     assert "SIGKILL (out of memory, or killed by hand)" in failed["reason"]
+
+
+def test_each_phase_has_the_whole_time(tmp_path: Path) -> None:
+    outcome = run_worker(worker_that_runs(SLOW_PHASES, tmp_path), {}, 1, 1.5)
+    assert outcome_fields(outcome, {}, 1.5)["reason"].startswith("timeout in phase first call")
+    assert outcome.wall_ns > 3e9
+
+
+def test_windows_of_calls_are_signs_of_life(tmp_path: Path) -> None:
+    arrived: list[tuple[str, float]] = []
+    outcome = run_worker(
+        worker_that_runs(WINDOWS, tmp_path),
+        {},
+        1,
+        1.5,
+        on_message=lambda said: arrived.append((said["edge"], time.monotonic() - said["at"])),
+    )
+    assert not outcome.timed_out
+    assert [edge for edge, _ in arrived] == ["begin", "end", "begin", "end"]
+    assert max(delay for _, delay in arrived) < 0.4
+
+
+def test_a_worker_that_floods_its_output(tmp_path: Path) -> None:
+    before = psutil.disk_usage(tempfile.gettempdir()).free
+    outcome = run_worker(worker_that_runs(PRINTS_200_MB, tmp_path), {}, 1, 30)
+    assert outcome.returncode == 7
+    assert outcome.tail.endswith("xxx\nthe end\n")
+    assert len(outcome.tail) == TAIL_BYTES
+    assert before - psutil.disk_usage(tempfile.gettempdir()).free < 100e6
+
+
+def test_a_worker_that_floods_its_answers(tmp_path: Path) -> None:
+    outcome = run_worker(worker_that_runs(ANSWERS_WITHOUT_END, tmp_path), {}, 1, 30)
+    assert f"answered more than {MOST_ANSWER_BYTES} bytes" in outcome.messages["failed"]["reason"]
+    assert outcome.wall_ns < 20e9
+
+
+def test_a_child_that_outlives_its_worker_holds_nothing_up(tmp_path: Path) -> None:
+    outcome = run_worker(worker_that_runs(LEAVES_A_CHILD, tmp_path), {}, 1, 30)
+    os.kill(outcome.messages["left"]["pid"], signal.SIGKILL)
+    assert (outcome.returncode, outcome.timed_out) == (3, False)
+    assert outcome.wall_ns < 5e9
+
+
+def test_the_cpu_time_of_a_worker(tmp_path: Path) -> None:
+    outcome = run_worker(worker_that_runs(BURNS_CPU, tmp_path), {}, 1, 30)
+    assert 1 <= outcome.cpu_s < 1.5
+
+
+def test_no_variable_of_the_users_python_reaches_a_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = worker_that_runs(TELLS_ABOUT_ITSELF, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for name in ("PYTHONPATH", "PYTHONUSERBASE", "PYTHONSTARTUP"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("PYTHONOPTIMIZE", "2")
+    monkeypatch.setenv("PYTHONHASHSEED", "1234")
+    told = [run_worker(python, {}, 1, 30, hash_seed=n).messages["told"] for n in (7, 7, 8)]
+    assert told[0]["environ"] == {"PYTHONHASHSEED": "7"}
+    assert told[0]["hash"] == told[1]["hash"] != told[2]["hash"]
+    assert told[0]["optimize"] == 0
+    venv = str(tmp_path / "lib")
+    assert not {"", str(tmp_path)} & set(told[0]["path"])
+    packages = [entry for entry in told[0]["path"] if "site-packages" in entry]
+    assert len(packages) == 1
+    assert packages[0].startswith(venv)
+
+
+def test_compile_caches_lie_where_they_are_wanted(tmp_path: Path) -> None:
+    environ = worker_environ(2, caches=tmp_path)
+    assert environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path / "torchinductor")
+    assert environ["TRITON_CACHE_DIR"] == str(tmp_path / "triton")
+    assert not {"TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"} & worker_environ(2).keys()
+
+
+def test_a_run_without_steady_state_says_by_how_much() -> None:
+    measured: dict[str, Any] = {"status": "no_steady_state", "warmup_iterations": 3}
+    iterations_ns = [9_000_000, 2_000_000, 2_000_000, 1_000_000, 1_000_000]
+    loaded: dict[str, Any] = {
+        "packages": {},
+        "threads": {},
+        "placement": {"cpus": 2, "pinned": True},
+    }
+    messages = {"loaded": loaded, "measured": measured | {"iterations_ns": iterations_ns}}
+    outcome = WorkerOutcome(messages, 1, 0, False, 0, "", "calls", 1.0)
+    fields = outcome_fields(outcome, {}, 60)
+    assert "the last 2 have a median of 1.000 ms, the 2 before them 2.000 ms" in fields["reason"]
+    assert fields["placement"] == {"cpus": 2, "pinned": True}
 
 
 @given(st.text())

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from hfbench_worker import timing
 from hfbench_worker.steady_state import LEAST_WARMUP, is_steady, most_iterations
 from hfbench_worker.timing import time_calls
 
@@ -65,7 +66,11 @@ def test_every_call_is_kept_and_the_collector_is_off() -> None:
         time.sleep(0.05 if number < 2 else 0.005)
 
     waits: list[int] = []
-    iterations_ns, warmup, steady = time_calls(call, lambda: waits.append(1), TIMED)
+    begun: list[tuple[str, int]] = []
+    iterations_ns, warmup, steady = time_calls(
+        call, lambda: waits.append(1), TIMED, lambda phase: begun.append((phase, len(numbers)))
+    )
+    assert begun == [("first call", 0), ("calls", 1)]
     assert numbers == list(range(len(iterations_ns)))
     assert not any(collecting)
     assert gc.isenabled()
@@ -77,11 +82,15 @@ def test_every_call_is_kept_and_the_collector_is_off() -> None:
     assert all(ns >= 5 * MS for ns in iterations_ns)
 
 
-def test_without_a_steady_state_the_last_calls_count() -> None:
-    def call(number: int) -> None:
-        time.sleep(0.0005 * 1.08**number)
+def test_without_a_steady_state_the_last_calls_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    elapsed_ns = [0]
+    monkeypatch.setattr(timing, "perf_counter_ns", lambda: elapsed_ns[0])
 
-    iterations_ns, warmup, steady = time_calls(call, lambda: None, TIMED)
+    def call(number: int) -> None:
+        elapsed_ns[0] += int(MS * 1.08**number)
+
+    iterations_ns, warmup, steady = time_calls(call, lambda: None, TIMED, lambda _: None)
     assert not steady
     assert len(iterations_ns) == most_iterations(TIMED)
     assert warmup == len(iterations_ns) - TIMED
+    assert iterations_ns == [int(MS * 1.08**number) for number in range(MOST)]

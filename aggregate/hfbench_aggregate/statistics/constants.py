@@ -66,6 +66,14 @@ LEAST_PROCESS_SD: Final = 1e-6
 # replicate sittings replace; too small makes every comparison across sittings liberal.
 DEFAULT_SITTING_SD: Final = 0.005
 
+# Spread of the memory of process runs, (largest - smallest) / median, above which it is flagged:
+# the same network allocates the same, so more than 1 % means that something else took part.
+MEMORY_AGREEMENT: Final = 0.01
+
+# Variance of a median over that of the mean of as many normal values, pi / 2: what an interval
+# around medians must allow for. Exact for many values, wide for few.
+MEDIAN_VARIANCE: Final = 1.5707963267948966
+
 # Upper limits of the median process sd for machine grades A, B and C; above the last is D.
 # A judgement: at A a 2 % change shows with five process runs, at D not even 5 % does with ten.
 GRADE_LIMITS: Final = (0.01, 0.03, 0.10)

@@ -1,0 +1,117 @@
+"""When a mode pays: after how many calls compiling has saved the time that it took.
+
+Calls = (preparation + first call - steady call) / (eager call - mode's call), from medians over
+process runs of the same network, shape, precision and environment: what stands above from role
+cold, what stands below from role latency. The interval is Fieller's, at the least degrees of
+freedom of the three; a saving that cannot be told from none gives one without an upper end.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from statistics import median, variance
+
+from hfbench_aggregate.environments import Environment
+from hfbench_aggregate.reduction import Family, failure_flags
+from hfbench_aggregate.rounding import published
+from hfbench_aggregate.statistics.constants import LEAST_PROCESS_RUNS, MEDIAN_VARIANCE
+from hfbench_aggregate.statistics.fieller import Uncertain, positive_ratio_interval
+from hfbench_aggregate.tables import BreakEvenRow
+from hfbench_schema.cells import Cell, parse_cell
+from hfbench_schema.submission import MEASURED_STATUSES, ProcessRun
+
+_CACHES = ("empty", "warm")
+
+
+def break_even_rows(family: Family) -> list[BreakEvenRow]:
+    """Return a row for each cell with a mode to pay for, and each state of its caches."""
+    rows: list[BreakEvenRow] = []
+    for environment, name, runs in family.of_role("cold"):
+        cell = parse_cell(name)
+        if cell.mode == "eager":
+            continue
+        for caches in _CACHES:
+            cold = [run for run in runs if run.get("caches") == caches]
+            rows += _rows(family, environment, cell, caches, cold)
+    return rows
+
+
+def _rows(
+    family: Family, environment: Environment, cell: Cell, caches: str, cold: list[ProcessRun]
+) -> Iterator[BreakEvenRow]:
+    """Yield the row if all three are measured."""
+    costs = [_cost_ms(run) for run in cold if run["status"] in MEASURED_STATUSES]
+    eager = _calls_ms(family, environment, replace(cell, mode="eager").id)
+    steady = _calls_ms(family, environment, cell.id)
+    if not (costs and eager and steady):
+        return
+    calls, ends = _calls(costs, eager, steady)
+    low, high = map(published, ends) if ends else (None, None)
+    failed = [(r["status"], r.get("reason")) for r in cold if r["status"] not in MEASURED_STATUSES]
+    yield {
+        "machine_key": family.machine_key,
+        "suite": family.suite_title,
+        "environment": environment.title,
+        "cell": cell.id,
+        "caches": caches,
+        "compile_ms": published(median(costs)) or 0.0,
+        "eager_ms": published(median(eager)) or 0.0,
+        "mode_ms": published(median(steady)) or 0.0,
+        "calls": calls,
+        "low": low,
+        "high": high,
+        "wording": wording(calls, low, high),
+        "process_runs": [len(costs), len(eager), len(steady)],
+        "flags": failure_flags(failed),
+    }
+
+
+def _cost_ms(run: ProcessRun) -> float:
+    """Return how much longer than a steady call it took to the first result of a built model.
+
+    The steady call is the median of the later half of the calls: the second may still be slow.
+    """
+    times = run["iterations_ns"]
+    first_ns = run["phases_ns"].get("prepare", 0) + times[0]
+    return max(0.0, first_ns - median(times[len(times) // 2 :])) / 1e6
+
+
+def _calls_ms(family: Family, environment: Environment, cell: str) -> list[float]:
+    """Return the steady call of each measured process run, in ms."""
+    runs = family.runs_of(environment, cell)
+    return [run.median_ms for run in runs if run.median_ms is not None]
+
+
+def _calls(
+    costs: list[float], eager: list[float], steady: list[float]
+) -> tuple[float | None, tuple[float, float] | None]:
+    """Return after how many calls the mode has paid, None for never, and the interval of it."""
+    cost, saved = median(costs), median(eager) - median(steady)
+    calls = published(cost / saved) if saved > 0 else None
+    least = min(map(len, (costs, eager, steady)))
+    if least < LEAST_PROCESS_RUNS:
+        return calls, None
+    above = Uncertain(cost, _error(costs))
+    below = Uncertain(saved, _error(eager) + _error(steady))
+    return calls, positive_ratio_interval(above, below, least - 1)
+
+
+def _error(values: list[float]) -> float:
+    """Return the variance of the error of their median."""
+    return MEDIAN_VARIANCE * variance(values) / len(values)
+
+
+def wording(calls: float | None, low: float | None, high: float | None) -> str:
+    """Say when a mode pays: `pays after 1,235 calls (900 to 2,000)`, `never: it saves nothing`."""
+    if calls is None:
+        doubt = "" if low is None else f", as measured; if it does, after {_whole(low)} or more"
+        return f"never: it saves nothing{doubt}"
+    text = f"pays after {_whole(calls)} call{'' if _whole(calls) == '1' else 's'}"
+    if low is None:
+        return text
+    end = "or more, perhaps never" if high is None else f"to {_whole(high)}"
+    return f"{text} ({_whole(low)} {end})"
+
+
+def _whole(calls: float) -> str:
+    return f"{math.ceil(calls):,}"

@@ -1,0 +1,135 @@
+"""What a cell takes besides time: memory and energy, medians over its process runs."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from statistics import median
+from typing import Final, Literal, cast
+
+from hfbench_aggregate.environments import Environment
+from hfbench_aggregate.reduction import Family, failure_flags
+from hfbench_aggregate.rounding import published
+from hfbench_aggregate.statistics.constants import MEMORY_AGREEMENT
+from hfbench_aggregate.tables import EnergyRow, MemoryRow
+from hfbench_aggregate.wording import percent
+from hfbench_schema.submission import MEASURED_STATUSES, Energy, EnergyWindow, ProcessRun
+
+_MIB: Final = 2**20
+_MEMORY_FIELDS: Final = (
+    "host_imported",
+    "host_built",
+    "host_peak",
+    "device_built",
+    "device_peak",
+    "device_reserved",
+)
+
+
+def memory_rows(family: Family) -> list[MemoryRow]:
+    """Return the row of each cell with process runs of role memory."""
+    return [_memory_row(family, *place) for place in family.of_role("memory")]
+
+
+def _memory_row(
+    family: Family, environment: Environment, cell: str, runs: list[ProcessRun]
+) -> MemoryRow:
+    found = [cast("dict[str, int]", run["memory"]) for run in _measured(runs)]
+    sizes = {name: [m[name] / _MIB for m in found if name in m] for name in _MEMORY_FIELDS}
+    middle = {name: _median(values) for name, values in sizes.items()}
+    return {
+        "machine_key": family.machine_key,
+        "suite": family.suite_title,
+        "environment": environment.title,
+        "cell": cell,
+        "measured": len(found),
+        "host_imported": middle["host_imported"],
+        "host_built": middle["host_built"],
+        "host_peak": middle["host_peak"],
+        "device_built": middle["device_built"],
+        "device_peak": middle["device_peak"],
+        "device_reserved": middle["device_reserved"],
+        "flags": [*_disagreements(sizes), *_failures(runs)],
+    }
+
+
+def energy_rows(family: Family) -> list[EnergyRow]:
+    """Return the row of each cell with measured process runs of role energy, by counter."""
+    rows: list[EnergyRow] = []
+    for environment, cell, runs in family.of_role("energy"):
+        sources: defaultdict[str, list[Energy]] = defaultdict(list)
+        for run in _measured(runs):
+            sources[run["energy"]["source"]].append(run["energy"])
+        for source, found in sorted(sources.items()):
+            rows.append(_energy_row(family, environment, cell, source, found))
+            rows[-1]["flags"] = _failures(runs)
+    return rows
+
+
+def _energy_row(
+    family: Family, environment: Environment, cell: str, source: str, found: list[Energy]
+) -> EnergyRow:
+    joules = [_joules(energy) for energy in found]
+    return {
+        "machine_key": family.machine_key,
+        "suite": family.suite_title,
+        "environment": environment.title,
+        "cell": cell,
+        "source": source,
+        "measured": len(found),
+        "joules": _median(joules),
+        "net_joules": _median(_net_joules(energy) for energy in found),
+        "busy_watts": _median(_watts(energy["busy"]) for energy in found),
+        "idle_watts": _median(_watts(energy["idle"]) for energy in found),
+        "spread": published(_spread(joules)),
+        "flags": [],
+    }
+
+
+def _measured(runs: list[ProcessRun]) -> list[ProcessRun]:
+    return [run for run in runs if run["status"] in MEASURED_STATUSES]
+
+
+def _failures(runs: list[ProcessRun]) -> list[str]:
+    failed = [run for run in runs if run["status"] not in MEASURED_STATUSES]
+    return failure_flags((run["status"], run.get("reason")) for run in failed)
+
+
+def _median(values: Iterable[float]) -> float | None:
+    held = list(values)
+    return published(median(held)) if held else None
+
+
+def _spread(values: list[float]) -> float:
+    """Return (largest - smallest) / median; NaN below two values."""
+    if len(values) < 2 or not median(values):
+        return float("nan")
+    return (max(values) - min(values)) / median(values)
+
+
+def _disagreements(sizes: dict[str, list[float]]) -> list[str]:
+    """Name what process runs do not agree about."""
+    spreads = {field: _spread(values) for field, values in sizes.items()}
+    return [
+        f"{field} differs by {percent(spread)} between process runs"
+        for field, spread in spreads.items()
+        if spread > MEMORY_AGREEMENT
+    ]
+
+
+def _sum(windows: list[EnergyWindow], field: Literal["duration_ns", "millijoules", "calls"]) -> int:
+    return sum(window[field] for window in windows)
+
+
+def _joules(energy: Energy) -> float:
+    """Return what the counter rose by for each call."""
+    return _sum(energy["busy"], "millijoules") / 1e3 / _sum(energy["busy"], "calls")
+
+
+def _net_joules(energy: Energy) -> float:
+    """Return the same without what the idle machine draws in that time."""
+    busy_s = _sum(energy["busy"], "duration_ns") / 1e9
+    idle_j = _watts(energy["idle"]) * busy_s
+    return _joules(energy) - idle_j / _sum(energy["busy"], "calls")
+
+
+def _watts(windows: list[EnergyWindow]) -> float:
+    return 1e6 * _sum(windows, "millijoules") / _sum(windows, "duration_ns")

@@ -1,0 +1,34 @@
+"""Rules on what disturbed process runs: none is passed off as clean, none set aside for nothing."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from hfbench_schema.contamination import contamination_causes
+from hfbench_schema.reports import Finding, finding
+from hfbench_schema.rules_places import cell_of
+from hfbench_schema.submission import MEASURED_STATUSES, Submission, role_of
+
+_MEASURES: Final = {
+    "latency": "iterations_ns",
+    "cold": "iterations_ns",
+    "memory": "memory",
+    "energy": "energy",
+}
+
+
+def check_contamination(document: Submission) -> Iterator[Finding]:
+    """HFB044, HFB045, HFB046: contaminated is what was disturbed, and keeps what it measured."""
+    cores = document["machine"]["usable_cores"]
+    for index, run in enumerate(document["process_runs"]):
+        contaminated = run["status"] == "contaminated"
+        measured = run["status"] in MEASURED_STATUSES
+        if not (contaminated or measured) or cell_of(run) is None:
+            continue
+        pointer, causes = f"/process_runs/{index}", contamination_causes(run, cores)
+        if contaminated and not causes:
+            yield finding("HFB044", pointer)
+        if measured and causes:
+            yield finding("HFB045", pointer, status=run["status"], causes=", ".join(causes))
+        # Whoever reads the document can then see whether slow ones were set aside.
+        if contaminated and (field := _MEASURES[role_of(run)]) not in run:
+            yield finding("HFB046", pointer, field=field)

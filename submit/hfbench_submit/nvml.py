@@ -1,0 +1,111 @@
+"""What NVIDIA's management library tells about GPUs; without a driver there are none.
+
+GPUs are named by UUID, which no other order of devices can change. A UUID identifies a
+machine: it goes to workers, never into a document.
+"""
+
+import atexit
+import contextlib
+import os
+from functools import cache
+from typing import Any
+
+import pynvml
+
+from hfbench_schema.submission import Accelerator
+
+_GIB = 1024**3
+# Not the power cap: a GPU at full load runs at it, and some name it when idle.
+_SLOWDOWNS = (
+    pynvml.nvmlClocksThrottleReasonHwSlowdown
+    | pynvml.nvmlClocksThrottleReasonHwThermalSlowdown
+    | pynvml.nvmlClocksThrottleReasonHwPowerBrakeSlowdown
+    | pynvml.nvmlClocksThrottleReasonSwThermalSlowdown
+)
+
+
+def gpus() -> list[Accelerator]:
+    """Return the facts of every GPU of the machine, in the order of their PCI addresses."""
+    return [_facts(pynvml.nvmlDeviceGetHandleByIndex(index)) for index in range(_count())]
+
+
+def chosen_gpu() -> str | None:
+    """Return the UUID of the GPU that workers use, None if there is none.
+
+    It is the first one of CUDA_VISIBLE_DEVICES (by number, UUID or a UUID's beginning), and
+    of the machine if that is not set.
+    """
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
+    if first.startswith("MIG-"):  # a slice of a GPU, which is not among the GPUs
+        return first
+    if first.isdigit():
+        return gpu_uuid(int(first))
+    uuids = (gpu_uuid(index) for index in range(_count()))
+    return next((uuid for uuid in uuids if first and uuid and uuid.startswith(first)), None)
+
+
+def gpu_uuid(index: int) -> str | None:
+    """Return the UUID of the GPU with this number by PCI address, None if there is none."""
+    if index >= _count():
+        return None
+    return str(pynvml.nvmlDeviceGetUUID(pynvml.nvmlDeviceGetHandleByIndex(index)))
+
+
+def compute_processes(uuid: str) -> int | None:
+    """Return how many processes hold the GPU for computing, None if the driver does not tell."""
+    with contextlib.suppress(pynvml.NVMLError):
+        return len(pynvml.nvmlDeviceGetComputeRunningProcesses(_handle(uuid)))
+    return None
+
+
+def is_slowed_down(uuid: str) -> bool | None:
+    """Return whether heat or want of power slows the GPU down now, None if not told."""
+    with contextlib.suppress(pynvml.NVMLError):
+        reasons = int(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(_handle(uuid)))
+        return bool(reasons & _SLOWDOWNS)
+    return None
+
+
+def energy_mj(uuid: str) -> int | None:
+    """Return the millijoules that the GPU has used since its driver was loaded, None if not told.
+
+    GPUs before Volta have no such counter; it moves every 20 to 100 ms.
+    """
+    with contextlib.suppress(pynvml.NVMLError):
+        return int(pynvml.nvmlDeviceGetTotalEnergyConsumption(_handle(uuid)))
+    return None
+
+
+def _facts(handle: Any) -> Accelerator:
+    return {
+        "vendor": "NVIDIA",
+        "name": pynvml.nvmlDeviceGetName(handle),
+        "memory_gib": _memory_gib(handle),
+        "driver": pynvml.nvmlSystemGetDriverVersion(),
+    }
+
+
+def _memory_gib(handle: Any) -> int:
+    with contextlib.suppress(pynvml.NVMLError):
+        return round(int(pynvml.nvmlDeviceGetMemoryInfo(handle).total) / _GIB)
+    return 0  # a GPU that has none of its own and shares the machine's
+
+
+def _count() -> int:
+    return int(pynvml.nvmlDeviceGetCount()) if _started() else 0
+
+
+def _handle(uuid: str) -> Any:
+    _started()
+    return pynvml.nvmlDeviceGetHandleByUUID(uuid)
+
+
+@cache
+def _started() -> bool:
+    """Start the library once; it keeps the GPU awake until this process ends."""
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:  # no driver, so no GPU
+        return False
+    atexit.register(pynvml.nvmlShutdown)
+    return True

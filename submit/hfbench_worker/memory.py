@@ -1,0 +1,78 @@
+"""Role memory: what is resident after import and build, and the peak over the calls.
+
+The kernel keeps the peak of the resident set itself (VmHWM), so that no spike is missed, and
+lets a process reset it. `ru_maxrss` will not do: it inherits the parent's peak.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from hfbench_worker.answers import Answers
+from hfbench_worker.failures import MeasurementError
+from hfbench_worker.timing import CALLS_PHASES
+from hfbench_worker.workload import Workload, build_and_prepare
+
+CALLS = 8
+"""Every input twice: the second time, allocators reuse what they took the first time."""
+_RESET_PEAK = "5"
+_KIB = 1024
+
+
+def measure(plan: dict[str, Any], workload: Workload, answers: Answers) -> dict[str, Any]:  # noqa: ARG001 - as every role
+    """Return bytes resident on the host, and allocated on the device.
+
+    "Built" is when the network stands ready in its mode and precision; peaks are over all calls,
+    so that what compiling in the first call needs counts.
+
+    Raises:
+        MeasurementError: this is not Linux, or the kernel does not let its peak be reset.
+    """
+    host = {"host_imported": _status_bytes("VmRSS")}
+    build_and_prepare(workload, answers)
+    host["host_built"] = _status_bytes("VmRSS")
+    device = {f"device_{name}": b for name, b in _built_on_device(workload).items()}
+    _reset_host_peak()
+    _call_often(workload, answers)
+    host["host_peak"] = _status_bytes("VmHWM")
+    peaks = workload.device_memory()
+    device |= {f"device_{name}": peaks[name] for name in ("peak", "reserved") if peaks}
+    return {"status": "ok", "memory": host | device}
+
+
+def _built_on_device(workload: Workload) -> dict[str, int]:
+    workload.reset_device_memory()
+    memory = workload.device_memory()
+    return {"built": memory["allocated"]} if memory else {}
+
+
+def _call_often(workload: Workload, answers: Answers) -> None:
+    for number in range(CALLS):
+        if number < len(CALLS_PHASES):
+            answers.begin(CALLS_PHASES[number])
+        workload.call(number)
+        workload.synchronize()
+
+
+def _status_bytes(field: str) -> int:
+    """Return a field of this process's status, which the kernel gives in KiB, in bytes."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError as error:
+        raise _unsupported(error) from error
+    found = re.search(rf"^{field}:\s+(\d+) kB$", status, re.MULTILINE)
+    if found is None:
+        raise _unsupported(f"/proc/self/status has no {field}")
+    return int(found[1]) * _KIB
+
+
+def _reset_host_peak() -> None:
+    try:
+        Path("/proc/self/clear_refs").write_text(_RESET_PEAK, encoding="ascii")
+    except OSError as error:
+        raise _unsupported(error) from error
+
+
+def _unsupported(why: object) -> MeasurementError:
+    reason = "memory is read from the peak that Linux keeps, and it cannot be reset or read here"
+    return MeasurementError("unsupported", f"{reason}: {why}")

@@ -1,0 +1,54 @@
+"""What a forward pass of TensorFlow returns, and what TensorFlow says when it refuses one."""
+
+import hashlib
+import re
+from typing import Any
+
+import numpy as np
+
+from hfbench_worker.failures import MeasurementError
+from hfbench_worker.tensorflow_library import tf
+
+_LONGEST_REASON = 1000
+
+
+def compared_array(output: Any) -> Any:
+    """Return the first floating-point tensor of a result, as an fp32 array.
+
+    That is the last hidden state.
+    """
+    tensors = tf.nest.flatten(list(output.values()))
+    found = next(tensor for tensor in tensors if tensor.dtype.is_floating)
+    return tf.cast(found, tf.float32).numpy()
+
+
+def distance(output: Any, reference: Any) -> float:
+    """Return the Euclidean norm of the difference of two arrays, over that of the reference."""
+    if output.shape != reference.shape:
+        reason = f"the output has shape {output.shape}, the eager fp32 one {reference.shape}"
+        raise MeasurementError("wrong_output", reason)
+    exact = reference.astype(np.float64)
+    return float(np.linalg.norm(output - exact) / np.linalg.norm(exact))
+
+
+def digest(output: Any) -> str:
+    """Return the SHA-256 of an fp32 array's bytes.
+
+    Raises:
+        MeasurementError: it holds NaN or infinity.
+    """
+    if not np.isfinite(output).all():
+        raise MeasurementError("wrong_output", "the output holds NaN or infinity")
+    return hashlib.sha256(np.ascontiguousarray(output).tobytes()).hexdigest()
+
+
+def refusal(error: Exception) -> str:
+    """Return the telling part of an error that came through Keras and AutoGraph.
+
+    Each layer on the way wraps it in "Exception encountered ..." before and the arguments of
+    its call after.
+    """
+    innermost = str(error).partition("Call arguments received")[0].strip()
+    text = re.split(r"\n\s*\n", innermost)[-1].strip()
+    half = _LONGEST_REASON // 2
+    return text if len(text) <= _LONGEST_REASON else f"{text[:half]} ... {text[-half:]}"

@@ -1,0 +1,59 @@
+"""Precisions of torch, each found to work by trying it."""
+
+import warnings
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+
+from hfbench_worker.failures import MeasurementError
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_AUTOCAST = "-autocast"
+
+
+class Precision:
+    """How a cell's numbers are kept.
+
+    `weights` is the type of weights and inputs; `context()` is what the forward pass runs under.
+
+    Raises:
+        MeasurementError: the device cannot multiply matrices in this precision.
+    """
+
+    def __init__(self, name: str, device: torch.device) -> None:
+        if name.removesuffix(_AUTOCAST) not in _DTYPES or name == f"fp32{_AUTOCAST}":
+            raise _unsupported(name, device, "hfbench does not know this precision")
+        self._device = device
+        self._computed = _DTYPES[name.removesuffix(_AUTOCAST)]
+        self._autocast = name.endswith(_AUTOCAST)
+        self.weights = torch.float32 if self._autocast else self._computed
+        self._try(name)
+
+    def context(self, cache: bool = True) -> AbstractContextManager[Any]:
+        """Return a fresh context; `cache` lets autocast keep weights it has cast, within it."""
+        if not self._autocast:
+            return nullcontext()
+        context: AbstractContextManager[Any] = torch.autocast(
+            self._device.type, dtype=self._computed, cache_enabled=cache
+        )
+        return context
+
+    def _try(self, name: str) -> None:
+        """Multiply: where autocast cannot, torch warns, and would go on in fp32."""
+        ones = torch.ones(16, 16, dtype=self.weights, device=self._device)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            try:
+                with torch.inference_mode(), self.context():
+                    computed = (ones @ ones).dtype
+            except RuntimeError as error:
+                raise _unsupported(name, self._device, str(error).partition("\n")[0]) from error
+        if computed != self._computed:
+            said = "; ".join(str(w.message).partition("\n")[0] for w in warned)
+            raise _unsupported(name, self._device, said or f"torch computes in {computed} instead")
+
+
+def _unsupported(name: str, device: torch.device, why: str) -> MeasurementError:
+    where = f"torch {torch.__version__} on {device.type}"
+    return MeasurementError("unsupported", f"precision {name} does not work with {where}: {why}")

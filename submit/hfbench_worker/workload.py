@@ -1,0 +1,94 @@
+"""What every role measures: one cell's network in its mode and precision, ready to be called."""
+
+import os
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from hfbench_worker.answers import Answers
+
+REFERENCE = {"mode": "eager", "precision": "fp32"}
+"""What every output is compared with."""
+
+
+class Workload(Protocol):
+    """One cell of one framework; the methods are called in the order in which they stand here."""
+
+    def loaded(self) -> dict[str, Any]:
+        """Return `packages` (name to version) and `threads`, as the framework reports them."""
+
+    def build(self) -> None:
+        """Build the eager fp32 network with seeded weights, and its inputs, on the device."""
+
+    def reference(self) -> None:
+        """Compute and keep the eager fp32 output of input 0; left out where none is needed."""
+
+    def prepare(self) -> None:
+        """Cast, trace, or wrap: turn the network into the cell's mode and precision."""
+
+    def call(self, number: int) -> object:
+        """Return the result of one forward pass on input `number` modulo the inputs there are."""
+
+    def synchronize(self) -> None:
+        """Return when the device has finished all it was given."""
+
+    def distance(self, output: object) -> float:
+        """Return the relative Euclidean distance of a call's result from the reference."""
+
+    def digest(self, output: object) -> str:
+        """Return the SHA-256 of a call's result as contiguous bytes.
+
+        Raises:
+            MeasurementError: it holds NaN or infinity.
+        """
+
+    def device_memory(self) -> dict[str, int]:
+        """Return bytes `allocated`, `peak` and `reserved` on the device; nothing on the CPU."""
+
+    def reset_device_memory(self) -> None:
+        """Let the device's peaks begin anew."""
+
+    def anchor_calls(self) -> tuple[Callable[[], object], Callable[[], object]]:
+        """Return a fixed fp32 matrix product and a fixed copy of 64 MiB, on the device."""
+
+
+def open_workload(plan: dict[str, Any], answers: Answers) -> Workload:
+    """Import the plan's framework, open its device, and say what was loaded.
+
+    Raises:
+        ImportError: the environment lacks the framework.
+        MeasurementError: the cell is unsupported here.
+    """
+    with answers.phase("import"):
+        workload = _import_workload(plan)
+    answers.emit("loaded", **workload.loaded(), placement=_placement(plan))
+    return workload
+
+
+def build_and_prepare(workload: Workload, answers: Answers, reference: bool = False) -> None:
+    """Bring the workload to where it can be called; each part is a timed phase."""
+    with answers.phase("build"):
+        workload.build()
+        workload.synchronize()
+    if reference:
+        answers.begin("reference")
+        workload.reference()
+    with answers.phase("prepare"):
+        workload.prepare()
+        workload.synchronize()
+
+
+def _import_workload(plan: dict[str, Any]) -> Workload:
+    plan = {**plan, "cell": REFERENCE | plan["cell"]}
+    if plan["cell"]["framework"] == "tensorflow":
+        from hfbench_worker.tensorflow_workload import TensorFlowWorkload
+
+        return TensorFlowWorkload(plan)
+    from hfbench_worker.torch_workload import TorchWorkload
+
+    return TorchWorkload(plan)
+
+
+def _placement(plan: dict[str, Any]) -> dict[str, Any]:
+    known = hasattr(os, "sched_getaffinity")
+    cpus = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
+    return {"cpus": cpus, "pinned": plan.get("cpus") is not None}

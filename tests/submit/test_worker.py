@@ -1,0 +1,130 @@
+"""Real workers: every kind of inputs in every mode and precision, and outputs that are checked."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.submit.test_launching import environment_that_starts_with
+from tests.submit.tiny_models import TINY, tiny_plan
+
+from hfbench_submit.environments import Environment
+from hfbench_submit.fork_server import ForkServer
+from hfbench_submit.launching import run_worker
+
+Answers = dict[str, dict[str, Any]]
+BILLION = 1_000_000_000
+MISCOMPILE = """
+import sys
+class Miscompile:
+    def find_spec(self, name, path=None, target=None):
+        if name == "transformers":
+            sys.meta_path.remove(self)
+            import torch
+            torch.compile = lambda network: lambda **inputs: (1.002 * network(**inputs)[0],)
+sys.meta_path.insert(0, Miscompile())
+"""
+
+
+@pytest.fixture(scope="module")
+def servers(environments: Sequence[Environment]) -> Iterator[list[ForkServer]]:
+    """Give fork servers, which spare a run its imports, for transformers 4.57.6 and 5.23.0."""
+    with ExitStack() as running:
+        yield [running.enter_context(ForkServer(e.python, 1)) for e in environments]
+
+
+def answers(server: ForkServer, plan: dict[str, Any]) -> Answers:
+    return server.run(plan, 60).messages
+
+
+@pytest.mark.parametrize("model", TINY)
+def test_every_kind_of_inputs(servers: list[ForkServer], model: str) -> None:
+    digests = set()
+    for server in servers:
+        eager = answers(server, tiny_plan(model))["measured"]
+        assert eager["status"] in ("ok", "no_steady_state")
+        assert "output_check" not in eager
+        assert eager["phases_ns"].keys() == {"import", "build", "prepare"}
+        digests.add(eager["output_sha256"])
+        traced = answers(server, tiny_plan(model, mode="torchscript"))
+        if "failed" in traced:
+            assert traced["failed"]["status"] == "unsupported"
+            assert "torch.jit.trace cannot trace it" in traced["failed"]["reason"]
+        else:
+            assert traced["measured"]["output_check"]["distance_ppb"] < 1000
+    assert len(digests) == 1  # the same weights and inputs in both versions
+
+
+@pytest.mark.parametrize("model", ["bert", "llama-decode"])
+def test_compile(servers: list[ForkServer], model: str) -> None:
+    plan = tiny_plan(model, mode="compile")
+    measured = answers(servers[1], plan)["measured"]
+    assert measured["output_check"]["distance_ppb"] < 10_000
+    assert measured["iterations_ns"][0] > 20 * measured["iterations_ns"][-1]
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16", "bf16-autocast", "fp16-autocast"])
+def test_every_precision(servers: list[ForkServer], precision: str) -> None:
+    for model in ("bert", "llama-decode"):
+        check = answers(servers[1], tiny_plan(model, precision=precision))["measured"]
+        distance = check["output_check"]["distance_ppb"] / BILLION
+        assert 1e-6 < distance < check["output_check"]["tolerance_ppb"] / BILLION / 4
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ({"precision": "fp8"}, "precision fp8 does not work"),
+        ({"precision": "fp32-autocast"}, "precision fp32-autocast does not work"),
+        ({"mode": "xla"}, "torch has no mode xla"),
+    ],
+)
+def test_what_torch_cannot_do(servers: list[ForkServer], cell: dict[str, Any], reason: str) -> None:
+    failed = answers(servers[1], tiny_plan("bert", **cell))["failed"]
+    assert failed["status"] == "unsupported"
+    assert reason in failed["reason"]
+
+
+def test_an_architecture_that_was_dropped_or_is_left_to_decay(servers: list[ForkServer]) -> None:
+    config = {"model_type": "transfo-xl", "n_layer": 1, "cutoffs": [100, 200], "div_val": 1}
+    reasons = []
+    for server in servers:
+        failed = answers(server, tiny_plan("bert", config))["failed"]
+        assert failed["status"] == "unsupported"
+        reasons.append(failed["reason"])
+    assert "among its deprecated ones" in reasons[0]
+    assert reasons[1] == (
+        "transformers 5.23.0 cannot build transfo-xl: this version does not have the architecture"
+    )
+
+
+@pytest.mark.parametrize("mode", ["eager", "torchscript"])
+def test_every_decode_call_follows_the_same_prompt(servers: list[ForkServer], mode: str) -> None:
+    plan = tiny_plan("llama-decode", mode=mode)
+    runs = [answers(servers[1], {**plan, "iterations": n})["measured"] for n in (2, 9)]
+    assert len(runs[0]["iterations_ns"]) < len(runs[1]["iterations_ns"])
+    assert runs[0]["output_sha256"] == runs[1]["output_sha256"]
+    other = answers(servers[1], tiny_plan("llama-decode", sequence_length=63))["measured"]
+    assert other["output_sha256"] != runs[0]["output_sha256"]
+
+
+def test_a_compiler_that_computes_something_else(
+    environments: Sequence[Environment], tmp_path: Path
+) -> None:
+    code = f"exec({MISCOMPILE!r})"
+    broken = environment_that_starts_with(f"import sys; {code}", environments[1], tmp_path)
+    failed = run_worker(broken.python, tiny_plan("bert", mode="compile"), 1, 60).messages["failed"]
+    assert failed["status"] == "wrong_output"
+    assert "is 0.002 (relative) away" in failed["reason"]
+    assert "fp32 explains 0.001" in failed["reason"]
+
+
+def test_an_environment_without_a_compiler(
+    environments: Sequence[Environment], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    plan = tiny_plan("bert", mode="compile")
+    failed = run_worker(environments[1].python, plan, 1, 60, caches=tmp_path).messages["failed"]
+    assert failed["status"] == "unsupported"
+    assert failed["reason"].startswith("there is no working C++ compiler")
