@@ -53,7 +53,7 @@ $(VENV)/dev.stamp: pyproject.toml | $(VENV)/bin/pip
 	touch $@ $(VENV)/demo.stamp
 
 bias: $(VENV)/dev.stamp ## compare hfbench with a bare timing loop
-	$(BIN)/python benchmarks/harness_bias.py
+	$(BIN)/python -m benchmarks.harness_bias
 
 clean: ## remove everything that was built, environments included
 	rm -rf $(VENV) .cache build

@@ -12,6 +12,7 @@ from time import perf_counter_ns
 from typing import IO, Any
 
 import hfbench_worker
+from hfbench_submit import nvml
 from hfbench_submit.listening import Listener, OnMessage
 from hfbench_submit.process_groups import killed_at_exit
 
@@ -105,9 +106,11 @@ def _launch(
     """Start the worker, hand it the plan, and keep its stdin open: that is its lifeline."""
     read_end, write_end = os.pipe()
     answer = os.fdopen(read_end, "rb", buffering=0)
-    with os.fdopen(write_end, "wb") as answer_end:
+    with contextlib.ExitStack() as opened, os.fdopen(write_end, "wb") as answer_end:
+        opened.enter_context(answer)
         worker = start_module(python, "hfbench_worker", environ, pass_fds=[answer_end.fileno()])
         plan = {**plan, "answer_fd": answer_end.fileno()}
+        opened.pop_all()  # the worker runs: from here on the caller closes it
     with contextlib.suppress(BrokenPipeError):  # it died at once: its end tells why
         assert worker.stdin is not None  # noqa: S101 - asked for in start_module
         worker.stdin.write(json.dumps(plan).encode() + b"\n")
@@ -152,15 +155,23 @@ def worker_environ(
     offline = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     python = {"PYTHONHASHSEED": str(hash_seed)}
     tensorflow = {"TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
-    order = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
-    return inherited | counts | offline | python | tensorflow | order | _cache_folders(caches)
+    return inherited | counts | offline | python | tensorflow | _gpu() | _cache_folders(caches)
+
+
+def _gpu() -> dict[str, str]:
+    """Show a worker one GPU, by its UUID: numbers change with drivers and with visible devices."""
+    chosen = nvml.chosen_gpu()
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"} | (
+        {"CUDA_VISIBLE_DEVICES": chosen} if chosen else {}
+    )
 
 
 def _cache_folders(caches: Path | None) -> dict[str, str]:
     if caches is None:
         return {}
     folders = {"TORCHINDUCTOR_CACHE_DIR": "torchinductor", "TRITON_CACHE_DIR": "triton"}
-    return {name: str(caches / folder) for name, folder in folders.items()}
+    xla = f"--tf_xla_persistent_cache_directory={caches / 'xla'}"
+    return {name: str(caches / folder) for name, folder in folders.items()} | {"TF_XLA_FLAGS": xla}
 
 
 @contextlib.contextmanager

@@ -10,6 +10,8 @@ from hfbench_schema.submission import Machine, ProcessRun, role_of, wanted_proce
 from hfbench_schema.suites import Suite
 from hfbench_submit.errors import SubmitError
 
+CACHING_MODES = ("torch-compile", "tensorflow-xla")
+"""Modes whose compilers keep what they made on the disk."""
 _MOST_LISTED = 20
 
 
@@ -39,10 +41,11 @@ class Task:
 
     @property
     def caches(self) -> tuple[str | None, ...]:
-        """The states of the compile caches to measure from; only inductor keeps any."""
+        """The states of the compile caches to measure from, where the mode keeps any."""
         if self.role != "cold":
             return (None,)
-        return ("empty", "warm") if "/torch-compile/" in self.cell else ("empty",)
+        cached = any(f"/{mode}/" in self.cell for mode in CACHING_MODES)
+        return ("empty", "warm") if cached else ("empty",)
 
     def slots(self, block: int) -> Iterator[Slot]:
         """Yield a block: environments forwards in even blocks and backwards in odd ones."""

@@ -18,6 +18,7 @@ from hfbench_schema.canonical import strict_json
 from hfbench_schema.submission import Submission
 from hfbench_schema.validation import validate
 from hfbench_submit.environments import Environment
+from hfbench_submit.planning import slot_of
 
 PROCESS_RUNS = 4
 COMMAND = [
@@ -57,9 +58,10 @@ def finish(folder: Path) -> Submission:
     report = validate(path.read_bytes(), name=path.name)
     assert report.accepted, report.findings
     submission: Submission = strict_json(path.read_bytes())
-    slots = Counter((r["cell"], r["environment"], r["block"]) for r in submission["process_runs"])
-    assert len(slots) == 2 * PROCESS_RUNS
+    slots = Counter(map(slot_of, submission["process_runs"]))
     assert set(slots.values()) == {1}
+    # A disturbed process run has a second attempt.
+    assert sum(slot.attempt == 0 for slot in slots) == 2 * PROCESS_RUNS
     return submission
 
 
@@ -122,7 +124,7 @@ def test_two_measurements_at_once_would_disturb_each_other(
     second = start(tmp_path / "second")
     output, _ = second.communicate(timeout=60)
     assert second.returncode == 1
-    assert "another hfbench-submit is measuring on this machine" in output
+    assert "another hfbench-submit is measuring on this machine (suite smoke, process" in output
     first.kill()
     first.communicate()
     assert_no_worker_lives(environments)
@@ -132,7 +134,9 @@ def test_two_measurements_at_once_would_disturb_each_other(
     ("arguments", "message"),
     [
         (["run", "smokey", "--with", VERSIONS[0]], "there are: smoke"),
-        (["run", "smoke"], "Missing option '--with'"),
+        (["run", "smoke"], "--with transformers==5.23.0, or --env NAME"),
+        (["run", "smoke", "--with", VERSIONS[0], "--budget", "soon"], "write 20m, 1h30m or 90s"),
+        (["run", "smoke", "--with", "./nowhere"], "nowhere"),
         (["run", "smoke", "--with", VERSIONS[0], "--cells", "smoke/bart/*"], "it has:"),
         (["show", "nowhere.json"], "does not exist"),
         (["validate", __file__], "HFB003"),
