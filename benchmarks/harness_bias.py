@@ -22,8 +22,8 @@ from benchmarks.setting import (
     worker_plan,
 )
 
-from hfbench_submit.launching import run_worker
-from hfbench_submit.machine_facts import usable_cores
+from hfbench_submit.launching.spawn import run_worker
+from hfbench_submit.machine.facts import usable_cores
 
 MODES = [f"torch-{how}" for how in ("eager", "torchscript", "compile")]
 MODES += [f"tensorflow-{how}" for how in ("eager", "graph", "xla")]

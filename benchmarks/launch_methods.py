@@ -24,9 +24,9 @@ from benchmarks.setting import (
     worker_plan,
 )
 
-from hfbench_submit.fork_server import ForkServer
-from hfbench_submit.launching import run_worker
-from hfbench_submit.machine_facts import usable_cores
+from hfbench_submit.launching.fork_server import ForkServer
+from hfbench_submit.launching.spawn import run_worker
+from hfbench_submit.machine.facts import usable_cores
 
 
 @click.command()

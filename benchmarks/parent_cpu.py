@@ -17,11 +17,11 @@ from benchmarks.setting import SUITE, cell_of, environment_for, tell_the_setting
 from rich.console import Console
 
 from hfbench_schema.submission import FORK_SERVER, SPAWN
-from hfbench_submit.estimates import Durations
-from hfbench_submit.machine_facts import machine_facts
-from hfbench_submit.plans import SittingPlan
-from hfbench_submit.progress import ConsoleProgress
-from hfbench_submit.sitting import measure_sitting
+from hfbench_submit.machine.facts import machine_facts
+from hfbench_submit.planning.estimates import Durations
+from hfbench_submit.planning.plans import SittingPlan
+from hfbench_submit.reporting.progress import ConsoleProgress
+from hfbench_submit.sitting.sitting import measure_sitting
 
 
 @click.command()

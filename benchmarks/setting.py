@@ -13,11 +13,11 @@ import numpy as np
 from hfbench_aggregate.statistics import compare_versions
 from hfbench_schema.cells import Cell, parse_cell
 from hfbench_schema.suites import latest_suite
-from hfbench_submit.environments import Environment, build_environments
-from hfbench_submit.launching import WorkerOutcome, worker_environ
-from hfbench_submit.machine_facts import machine_facts, usable_cores
-from hfbench_submit.outcomes import outcome_fields
-from hfbench_submit.surroundings import load_now
+from hfbench_submit.environments.environments import Environment, build_environments
+from hfbench_submit.launching.outcomes import outcome_fields
+from hfbench_submit.launching.spawn import WorkerOutcome, worker_environ
+from hfbench_submit.machine.facts import machine_facts, usable_cores
+from hfbench_submit.machine.surroundings import load_now
 from hfbench_worker.steady_state import LEAST_WARMUP
 
 SUITE = latest_suite("inference")

@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).parent.parent
 os.environ.setdefault("HFBENCH_CACHE", str(REPOSITORY / ".cache"))
 os.environ.setdefault("PIP_CONSTRAINT", str(REPOSITORY / "constraints.txt"))
 
-from hfbench_submit.environments import Environment, build_environments  # noqa: E402
+from hfbench_submit.environments.environments import Environment, build_environments  # noqa: E402
 
 BASE = "torch==2.13.0"
 VERSIONS = ("transformers==4.57.6", "transformers==5.23.0")

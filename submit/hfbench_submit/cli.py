@@ -10,13 +10,13 @@ import click
 from hfbench_schema import __version__
 from hfbench_schema.suites import UnknownSuiteError
 from hfbench_schema.validation import validate as validate_bytes
-from hfbench_submit.doctor_cli import doctor
-from hfbench_submit.envs_cli import envs
+from hfbench_submit.commands.doctor import doctor
+from hfbench_submit.commands.envs import envs
+from hfbench_submit.commands.printing import print_findings, print_submission
+from hfbench_submit.commands.run import run
+from hfbench_submit.commands.suites import suites
 from hfbench_submit.errors import SubmitError
-from hfbench_submit.printing import print_findings, print_submission
 from hfbench_submit.proposals import propose
-from hfbench_submit.run_cli import run
-from hfbench_submit.suites_cli import suites
 
 FAILED = 1
 USAGE = 2

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from hfbench_schema.files import write_atomically
 from hfbench_schema.tree import proposal_path
-from hfbench_submit.acceptance import require_accepted
 from hfbench_submit.errors import SubmitError
+from hfbench_submit.sitting.acceptance import require_accepted
 
 
 def propose(document: Path, store: Path) -> Path:

@@ -28,15 +28,15 @@ def measure(plan: dict[str, Any], workload: Workload, answers: Answers) -> dict[
     Raises:
         MeasurementError: this is not Linux, or the kernel does not let its peak be reset.
     """
-    host = {"host_imported": _status_bytes("VmRSS")}
+    host = {"host_imported": status_bytes("VmRSS")}
     build_and_prepare(workload, answers)
-    host["host_built"] = _status_bytes("VmRSS")
+    host["host_built"] = status_bytes("VmRSS")
     device = {f"device_{name}": b for name, b in _built_on_device(workload).items()}
-    _reset_host_peak()
+    reset_host_peak()
     _call_often(workload, answers)
-    host["host_peak"] = _status_bytes("VmHWM")
+    host["host_peak"] = status_bytes("VmHWM")
     peaks = workload.device_memory()
-    device |= {f"device_{name}": peaks[name] for name in ("peak", "reserved") if peaks}
+    device |= {f"device_{name}": peaks[name] for name in ("peak", "reserved") if name in peaks}
     return {"status": "ok", "memory": host | device}
 
 
@@ -54,7 +54,7 @@ def _call_often(workload: Workload, answers: Answers) -> None:
         workload.synchronize()
 
 
-def _status_bytes(field: str) -> int:
+def status_bytes(field: str) -> int:
     """Return a field of this process's status, which the kernel gives in KiB, in bytes."""
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
@@ -66,7 +66,12 @@ def _status_bytes(field: str) -> int:
     return int(found[1]) * _KIB
 
 
-def _reset_host_peak() -> None:
+def reset_host_peak() -> None:
+    """Let the kernel's peak begin anew at what is resident now.
+
+    Raises:
+        MeasurementError: this system has no such switch.
+    """
     try:
         Path("/proc/self/clear_refs").write_text(_RESET_PEAK, encoding="ascii")
     except OSError as error:

@@ -11,7 +11,7 @@ from typing import Any
 
 from hfbench_worker.answers import Answers
 from hfbench_worker.failures import MeasurementError, describe
-from hfbench_worker.memory import _reset_host_peak, _status_bytes
+from hfbench_worker.memory import reset_host_peak, status_bytes
 from hfbench_worker.workload import Workload, open_workload
 
 KNOWN_BYTES = 256 << 20
@@ -63,10 +63,10 @@ def _isolation(modules: list[str]) -> dict[str, Any]:
 def _host_memory() -> dict[str, Any]:
     """Allocate what is known, and return by how many bytes the memory role's meter rose."""
     try:
-        _reset_host_peak()
-        before = _status_bytes("VmRSS")
+        reset_host_peak()
+        before = status_bytes("VmRSS")
         known = b"\x01" * KNOWN_BYTES
-        return {"allocated": len(known), "grown": _status_bytes("VmHWM") - before}
+        return {"allocated": len(known), "grown": status_bytes("VmHWM") - before}
     except MeasurementError as error:
         return {"allocated": KNOWN_BYTES, "unreadable": str(error)}
 

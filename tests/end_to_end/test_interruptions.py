@@ -17,8 +17,8 @@ from tests.conftest import BASE, VERSIONS
 from hfbench_schema.canonical import strict_json
 from hfbench_schema.submission import Submission
 from hfbench_schema.validation import validate
-from hfbench_submit.environments import Environment
-from hfbench_submit.planning import slot_of
+from hfbench_submit.environments.environments import Environment
+from hfbench_submit.planning.slots import slot_of
 
 PROCESS_RUNS = 4
 COMMAND = [

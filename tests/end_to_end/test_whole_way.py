@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.conftest import BASE, VERSIONS
 
-from hfbench_submit.environments import Environment
+from hfbench_submit.environments.environments import Environment
 
 BASELINE, CANDIDATE = VERSIONS
 BIN = Path(sys.executable).parent

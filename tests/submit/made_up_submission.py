@@ -12,7 +12,7 @@ from hfbench_schema.submission import (
     Submission,
 )
 from hfbench_schema.suites import latest_suite
-from hfbench_submit.planning import Slot
+from hfbench_submit.planning.slots import Slot
 
 SUITE = latest_suite("inference")
 CORES = 2

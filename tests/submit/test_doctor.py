@@ -19,21 +19,21 @@ from tests.conftest import REPOSITORY
 from tests.submit.test_launching import environment_that_starts_with
 
 from hfbench_schema.submission import EnvironmentFacts
-from hfbench_submit import doctor_hub
-from hfbench_submit.doctor import fix_first
-from hfbench_submit.doctor_check import Check, guarded
-from hfbench_submit.doctor_environment import check_environment, synchronisation_check
-from hfbench_submit.doctor_hub import check_hub
-from hfbench_submit.doctor_machine import (
+from hfbench_submit.doctor import hub_checks
+from hfbench_submit.doctor.check import Check, guarded
+from hfbench_submit.doctor.doctor import fix_first
+from hfbench_submit.doctor.environment_checks import check_environment, synchronisation_check
+from hfbench_submit.doctor.hub_checks import check_hub
+from hfbench_submit.doctor.machine_checks import (
     check_compiler,
     check_disk,
     check_limits,
     check_quiet,
     check_timer,
 )
-from hfbench_submit.doctor_power import check_power
-from hfbench_submit.environments import Environment
-from hfbench_submit.placement import usable_cpus
+from hfbench_submit.doctor.power_checks import check_power
+from hfbench_submit.environments.environments import Environment
+from hfbench_submit.machine.placement import usable_cpus
 from hfbench_worker.self_check import time_chains
 from hfbench_worker.workload import Workload
 
@@ -317,7 +317,7 @@ def test_a_redirection_does_not_get_the_token(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("token", [TOKEN, f"{TOKEN}\nX: y", f"{TOKEN}é€"])
 def test_an_unreachable_hub_is_a_warning(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor_hub, "TIMEOUT_S", 0.5)
+    monkeypatch.setattr(hub_checks, "TIMEOUT_S", 0.5)
     monkeypatch.setenv("HF_TOKEN", token)
     with serving(503, "<html>down</html>") as down, socket.create_server(("127.0.0.1", 0)) as mute:
         silent = f"http://user:secret@127.0.0.1:{mute.getsockname()[1]}"
@@ -358,7 +358,7 @@ def test_a_check_that_breaks_is_unknown_and_the_worst_is_fixed_first() -> None:
 def run_doctor(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     # A temporary folder of its own has a lock of its own.
     environ = os.environ | {"HF_ENDPOINT": "http://127.0.0.1:1", "TMPDIR": str(tmp_path)}
-    code = "from hfbench_submit.doctor_cli import doctor; doctor()"
+    code = "from hfbench_submit.commands.doctor import doctor; doctor()"
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True)
 

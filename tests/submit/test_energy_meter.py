@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator
 from tests.submit.kernel_tree import lay_out
 
 from hfbench_schema.submission import submission_json_schema
-from hfbench_submit import nvml
-from hfbench_submit.energy_meter import EnergyWindows, MeterUnavailableError, open_meter
+from hfbench_submit.machine import nvml
+from hfbench_submit.machine.energy_meter import EnergyWindows, MeterUnavailableError, open_meter
 
 POWERCAP = "sys/class/powercap"
 NOBODY = 65534

@@ -17,8 +17,8 @@ from tests.conftest import BASE, VERSIONS
 from tests.submit import tiny_backend
 
 from hfbench_schema.submission import submission_json_schema
-from hfbench_submit.environments import Environment, build_environments, canary_of
-from hfbench_submit.envs_cli import envs
+from hfbench_submit.commands.envs import envs
+from hfbench_submit.environments.environments import Environment, build_environments, canary_of
 from hfbench_submit.errors import SubmitError
 
 WHERE = (
@@ -273,7 +273,7 @@ def test_a_killed_build_ends_pip_and_leaves_nothing_half_built(tmp_path: Path) -
     script = f"import os, time; Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))"
     (folder / "build.py").write_text(f"{script}; time.sleep(60)")
     code = (
-        "import sys; from hfbench_submit.environments import build_environments\n"
+        "import sys; from hfbench_submit.environments.environments import build_environments\n"
         "build_environments('torch==1.0', sys.argv[1:], print)"
     )
     client = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE)

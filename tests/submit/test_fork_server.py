@@ -19,10 +19,10 @@ from tests.submit.test_launching import (
     plan,
 )
 
-from hfbench_submit.environments import Environment
-from hfbench_submit.fork_server import ForkServer
-from hfbench_submit.launching import WorkerOutcome, run_worker
-from hfbench_submit.outcomes import outcome_fields
+from hfbench_submit.environments.environments import Environment
+from hfbench_submit.launching.fork_server import ForkServer
+from hfbench_submit.launching.outcomes import outcome_fields
+from hfbench_submit.launching.spawn import WorkerOutcome, run_worker
 
 A_THREAD = (
     "import threading, time; threading.Thread(target=time.sleep, args=(99,), daemon=True).start()"
@@ -31,7 +31,7 @@ ENDLESS = 10_000_000
 CLIENT = """
 import json, sys
 from pathlib import Path
-from hfbench_submit.fork_server import ForkServer
+from hfbench_submit.launching.fork_server import ForkServer
 with ForkServer(Path(sys.argv[1]), 1) as server:
     server.run(json.loads(sys.argv[2]), 60)
 """

@@ -6,7 +6,7 @@ import pytest
 
 from hfbench_schema.submission import ProcessRun
 from hfbench_submit.errors import SubmitError
-from hfbench_submit.journal import Journal, create_journal, open_journal
+from hfbench_submit.sitting.journal import Journal, create_journal, open_journal
 
 
 def process_run(block: int) -> ProcessRun:

@@ -20,10 +20,10 @@ from hfbench_schema.privacy import find_address, find_private
 from hfbench_schema.rules_bytes import check_text
 from hfbench_schema.submission import EnvironmentFacts
 from hfbench_schema.suites import latest_suite
-from hfbench_submit.environments import Environment
-from hfbench_submit.launching import WorkerOutcome, run_worker, worker_environ
-from hfbench_submit.listening import MOST_ANSWER_BYTES, TAIL_BYTES
-from hfbench_submit.outcomes import LONGEST_REASON, outcome_fields, printable_reason
+from hfbench_submit.environments.environments import Environment
+from hfbench_submit.launching.listening import MOST_ANSWER_BYTES, TAIL_BYTES
+from hfbench_submit.launching.outcomes import LONGEST_REASON, outcome_fields, printable_reason
+from hfbench_submit.launching.spawn import WorkerOutcome, run_worker, worker_environ
 
 SUITE = latest_suite("smoke")
 CRASH = "import ctypes; ctypes.string_at(0)"

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from hfbench_schema.submission import submission_json_schema
-from hfbench_submit.machine_facts import machine_facts, usable_cores
+from hfbench_submit.machine.facts import machine_facts, usable_cores
 
 
 def test_the_facts_are_what_the_schema_allows_and_name_nobody() -> None:
@@ -27,7 +27,7 @@ def test_cores_are_those_that_affinity_leaves() -> None:
         pytest.skip("this system has no CPU affinity")
     code = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-        "from hfbench_submit.machine_facts import usable_cores; print(usable_cores())"
+        "from hfbench_submit.machine.facts import usable_cores; print(usable_cores())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"

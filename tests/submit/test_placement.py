@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tests.submit.kernel_tree import lay_out, with_cores
 
-from hfbench_submit.cgroups import memory_limit
-from hfbench_submit.placement import choose_cpus, numa_node_of, numa_nodes, usable_cpus
+from hfbench_submit.machine.cgroups import memory_limit
+from hfbench_submit.machine.placement import choose_cpus, numa_node_of, numa_nodes, usable_cpus
 
 V2: dict[str, str | int] = {"proc/self/cgroup": "0::/jobs/mine"}
 V1: dict[str, str | int] = {

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from hfbench_schema.submission import ProcessRun
 from hfbench_schema.suites import latest_suite
-from hfbench_submit.domination import dominating_cell
 from hfbench_submit.errors import SubmitError
-from hfbench_submit.machine_facts import machine_facts
-from hfbench_submit.planning import Slot, Task, plan_slots, select_cells
-from hfbench_submit.remaining import remaining_slots
+from hfbench_submit.machine.facts import machine_facts
+from hfbench_submit.planning.domination import dominating_cell
+from hfbench_submit.planning.remaining import remaining_slots
+from hfbench_submit.planning.slots import Slot, Task, plan_slots, select_cells
 
 CELLS = ["a", "b", "c"]
 

@@ -7,7 +7,7 @@ from statistics import stdev
 import pytest
 from scipy.stats import t
 
-from hfbench_submit.precision import (
+from hfbench_submit.reporting.precision import (
     detectable_change,
     half_width,
     pooled_sd,

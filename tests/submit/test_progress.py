@@ -18,11 +18,11 @@ from rich.console import Console
 from tests.submit.made_up_submission import CORES, MS, NEW, OLD, SUITE, cell, cold, latency, run_of
 
 from hfbench_schema.submission import ProcessRun
-from hfbench_submit.estimates import Durations
-from hfbench_submit.json_events import JsonProgress
-from hfbench_submit.planning import Slot
-from hfbench_submit.progress import ConsoleProgress
-from hfbench_submit.time_left import TimeLeft
+from hfbench_submit.planning.estimates import Durations
+from hfbench_submit.planning.slots import Slot
+from hfbench_submit.reporting.json_events import JsonProgress
+from hfbench_submit.reporting.progress import ConsoleProgress
+from hfbench_submit.reporting.time_left import TimeLeft
 
 REPOSITORY = Path(__file__).parents[2]
 EAGER, COMPILED = cell("torch-eager"), cell("torch-compile")

@@ -23,10 +23,10 @@ from tests.submit.made_up_submission import (
 from hfbench_schema.canonical import canonical_bytes
 from hfbench_schema.submission import Anchor, ProcessRun, Submission
 from hfbench_schema.validation import validate
-from hfbench_submit.break_even import break_evens
-from hfbench_submit.planning import Slot
-from hfbench_submit.show import reasons, submission_tables
-from hfbench_submit.summary import summary
+from hfbench_submit.planning.slots import Slot
+from hfbench_submit.reporting.break_even import break_evens
+from hfbench_submit.reporting.show import reasons, submission_tables
+from hfbench_submit.reporting.summary import summary
 
 EAGER, COMPILED = cell("torch-eager"), cell("torch-compile")
 XLA, OTHER = cell("tensorflow-xla"), cell("torch-eager", "gpt2")

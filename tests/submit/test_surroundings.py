@@ -13,7 +13,7 @@ from tests.submit.kernel_tree import lay_out, with_cores
 
 from hfbench_schema.contamination import contamination_causes
 from hfbench_schema.submission import ProcessRun
-from hfbench_submit.surroundings import Observation, load_now
+from hfbench_submit.machine.surroundings import Observation, load_now
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads Linux's files")
 

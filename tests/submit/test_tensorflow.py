@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import hfbench_worker
-from hfbench_submit.environments import Environment, build_environments
-from hfbench_submit.launching import run_worker, worker_environ
+from hfbench_submit.environments.environments import Environment, build_environments
+from hfbench_submit.launching.spawn import run_worker, worker_environ
 
 BASE = "tensorflow-cpu==2.21.0 tf-keras==2.21.0"
 VERSIONS = ("transformers==4.57.6", "transformers==5.23.0")

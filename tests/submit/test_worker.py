@@ -9,9 +9,9 @@ import pytest
 from tests.submit.test_launching import environment_that_starts_with
 from tests.submit.tiny_models import TINY, tiny_plan
 
-from hfbench_submit.environments import Environment
-from hfbench_submit.fork_server import ForkServer
-from hfbench_submit.launching import run_worker
+from hfbench_submit.environments.environments import Environment
+from hfbench_submit.launching.fork_server import ForkServer
+from hfbench_submit.launching.spawn import run_worker
 
 Answers = dict[str, dict[str, Any]]
 BILLION = 1_000_000_000

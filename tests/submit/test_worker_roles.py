@@ -8,8 +8,8 @@ from typing import Any
 
 from tests.submit.tiny_models import tiny_plan
 
-from hfbench_submit.environments import Environment
-from hfbench_submit.launching import run_worker
+from hfbench_submit.environments.environments import Environment
+from hfbench_submit.launching.spawn import run_worker
 from hfbench_worker.answers import Answers
 from hfbench_worker.energy import make_windows
 from hfbench_worker.workload import Workload

@@ -1,0 +1,1 @@
+"""The commands of `hfbench-submit`, a file each."""

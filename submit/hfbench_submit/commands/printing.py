@@ -1,0 +1,40 @@
+"""Submissions and findings on the terminal."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from hfbench_schema.canonical import strict_json
+from hfbench_schema.reports import Report
+from hfbench_schema.submission import Submission
+from hfbench_submit.reporting.show import heading, reasons, submission_tables
+from hfbench_submit.reporting.summary import summary
+
+
+def print_submission(path: Path, report: Report) -> None:
+    """Print a valid submission as tables, with the reasons of what was not measured."""
+    submission: Submission = strict_json(path.read_bytes())
+    click.echo(heading(submission, report.sha256) + "\n")
+    console = Console(highlight=False, markup=False)
+    for table in submission_tables(submission):
+        console.print(table)
+        click.echo()
+    for reason in reasons(submission):
+        click.echo(f"  {reason}")
+    for found in report.findings:
+        click.echo(f"  {found}")
+
+
+def print_summary(path: Path) -> None:
+    """Print what a sitting was worth: its noise, and what it could detect."""
+    console = Console(highlight=False, markup=False)
+    for line in summary(strict_json(path.read_bytes())):
+        console.print(line)
+
+
+def print_findings(path: Path, report: Report) -> None:
+    """Print the verdict on a file, and every finding."""
+    click.echo(f"{path}: {'accepted' if report.accepted else 'refused'}")
+    for found in report.findings:
+        click.echo(f"  {found}")

@@ -1,0 +1,1 @@
+"""Checks that measuring on this machine would be right."""

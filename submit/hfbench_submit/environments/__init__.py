@@ -1,0 +1,1 @@
+"""Isolated Python environments: resolved, built, cached, named."""

@@ -1,0 +1,1 @@
+"""Workers: launched, listened to, and brought home with an outcome."""

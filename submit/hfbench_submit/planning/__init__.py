@@ -1,0 +1,1 @@
+"""Which process runs make up a sitting, and which one comes next."""

@@ -1,0 +1,89 @@
+"""What a sitting is to measure: everything that a journal must agree on to be taken up again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from hfbench_schema import __version__
+from hfbench_schema.cells import Cell
+from hfbench_schema.machine_key import machine_key
+from hfbench_schema.submission import SPAWN, Machine
+from hfbench_schema.suites import Suite
+from hfbench_submit.environments.environments import Environment
+from hfbench_submit.planning.slots import Task
+
+TIMEOUT_S = 600
+RUN_BYTES = 900
+"""What one process run may take in a submission, beside its iterations."""
+ITERATION_BYTES = 11
+MOST_CALLS = 6
+"""Calls over timed iterations, where the steady state is found late."""
+
+
+@dataclass(frozen=True)
+class SittingPlan:
+    """Everything that a sitting measures, and how often.
+
+    With a `canary`, the id of a cell, the last environment is a copy of the first one, in which
+    only that cell is measured. With `budget_s`, process runs are chosen as the sitting goes;
+    else every cell gets `process_runs`.
+    """
+
+    suite: Suite
+    cells: Sequence[Cell]
+    environments: Sequence[Environment]
+    process_runs: int
+    machine: Machine
+    roles: Sequence[str] = ("latency",)
+    launch: str = SPAWN
+    budget_s: int | None = None
+    canary: str | None = None
+    timeout_s: int = TIMEOUT_S
+
+    @cached_property
+    def tasks(self) -> list[Task]:
+        """All cells in all roles, with the environments that each is measured in."""
+        every = tuple(range(len(self.environments)))
+        return [
+            Task(cell.id, role, every if self._is_canary(cell, role) else every[: self._compared])
+            for cell in self.cells
+            for role in self.roles
+        ]
+
+    @property
+    def _compared(self) -> int:
+        """How many environments hold all cells."""
+        return len(self.environments) - (self.canary is not None)
+
+    def _is_canary(self, cell: Cell, role: str) -> bool:
+        return (cell.id, role) == (self.canary, "latency")
+
+    def cell(self, cell_id: str) -> Cell:
+        """Return the cell of that id."""
+        return self._cells[cell_id]
+
+    @cached_property
+    def _cells(self) -> dict[str, Cell]:
+        return {cell.id: cell for cell in self.cells}
+
+    @property
+    def largest_run(self) -> int:
+        """The bytes that one process run may take in the submission."""
+        return RUN_BYTES + ITERATION_BYTES * MOST_CALLS * self.suite.iterations
+
+    def identity(self) -> dict[str, Any]:
+        """Return what a journal must agree on to be taken up again."""
+        return {
+            "client": __version__,
+            "suite": self.suite.sha256,
+            "cells": [cell.id for cell in self.cells],
+            "environments": [environment.facts for environment in self.environments],
+            "process_runs": self.process_runs,
+            "roles": list(self.roles),
+            "launch": self.launch,
+            "budget_s": self.budget_s,
+            "canary": self.canary,
+            "timeout_s": self.timeout_s,
+            "machine_key": machine_key(self.machine),
+        }

@@ -1,0 +1,114 @@
+"""From a complete journal to the submission document; the same journal gives the same bytes."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from hfbench_schema import __version__
+from hfbench_schema.canonical import canonical_bytes, sha256_hex
+from hfbench_schema.files import write_atomically
+from hfbench_schema.rules_bytes import MAXIMUM_BYTES
+from hfbench_schema.submission import SUBMISSION_SCHEMA, ProcessRun, Protocol, Submission
+from hfbench_schema.timestamps import format_moment, now, parse_moment
+from hfbench_submit.errors import SubmitError
+from hfbench_submit.planning.plans import SittingPlan
+from hfbench_submit.planning.slots import plan_slots
+from hfbench_submit.sitting.acceptance import require_accepted
+from hfbench_submit.sitting.journal import Journal, finish_journal
+
+_REFUSED = "the submission would be refused"
+
+
+def submission_document(plan: SittingPlan, journal: Journal) -> Submission:
+    """Assemble the submission of a complete journal."""
+    suite = plan.suite
+    last = journal.process_runs[-1]
+    # Rounded up to the next second: the sitting ended no earlier than its last process run.
+    length = timedelta(seconds=last["wall_ns"] // 10**9 + 1)
+    return {
+        "schema": SUBMISSION_SCHEMA,
+        "client": {"name": "hfbench", "version": __version__},
+        "suite": {"name": suite.name, "version": suite.version, "sha256": suite.sha256},
+        "sitting": {
+            "id": journal.header["sitting"],
+            "seed": journal.header["seed"],
+            "invocations": journal.invocations,
+            "finished_at": format_moment(parse_moment(last["started_at"]) + length),
+        },
+        "protocol": _protocol(plan),
+        "machine": journal.header["machine"],
+        "environments": [environment.facts for environment in plan.environments],
+        **({"anchors": journal.anchors} if journal.anchors else {}),  # type: ignore[typeddict-item]
+        "process_runs": journal.process_runs,
+    }
+
+
+def _protocol(plan: SittingPlan) -> Protocol:
+    protocol: Protocol = {
+        "launch": plan.launch,
+        "order": "abba",
+        "roles": list(plan.roles),
+        "process_runs": plan.process_runs,
+        "iterations": plan.suite.iterations,
+        "timeout_s": plan.timeout_s,
+    }
+    if plan.budget_s is not None:
+        protocol["budget_s"] = plan.budget_s
+    return protocol
+
+
+def check_plan(plan: SittingPlan) -> None:
+    """Make sure before measuring that the submission will be valid: nobody loses hours to a label.
+
+    Raises:
+        SubmitError: a fact of this machine or of an environment would be refused.
+    """
+    moment = format_moment(now())
+    unmeasured: ProcessRun = {
+        "cell": plan.cells[0].id,
+        "environment": 0,
+        "block": 0,
+        "role": plan.roles[0],
+        "started_at": moment,
+        "wall_ns": 1,
+        "status": "error",
+        "reason": "not measured yet",
+    }
+    if plan.roles[0] == "cold":
+        unmeasured["caches"] = "empty"
+    header = {"sitting": "0" * 32, "seed": 0, "machine": plan.machine}
+    document = submission_document(plan, Journal(Path(), header, [moment], [unmeasured]))
+    require_accepted(canonical_bytes(document), f"{_REFUSED}, so nothing is measured")
+    _check_size(plan)
+
+
+def _check_size(plan: SittingPlan) -> None:
+    """Refuse a fixed plan whose submission could be too large; a budget ends before."""
+    slots = len(plan_slots(plan.tasks, plan.process_runs, seed=0))
+    size = slots * plan.largest_run
+    if plan.budget_s is None and size > MAXIMUM_BYTES:
+        raise SubmitError(
+            f"the submission could have {size >> 20} MiB, and {MAXIMUM_BYTES >> 20} are allowed: "
+            "select fewer cells with --cells, fewer --process-runs, or give a --budget"
+        )
+
+
+def write_submission(plan: SittingPlan, journal: Journal, folder: Path) -> Path:
+    """Write the submission to `folder`, named by its hash, and put its journal to rest.
+
+    Raises:
+        SubmitError: the disk is full, or the submission would be refused; the journal is then as
+            it was.
+    """
+    data = canonical_bytes(submission_document(plan, journal))
+    require_accepted(data, f"{_REFUSED}, so its process runs stay in {journal.path}")
+    sha256 = sha256_hex(data)
+    path = folder / f"{sha256}.json"
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise SubmitError(
+            f"cannot write {path}: {error.strerror}. Nothing is lost, the journal has every "
+            "process run: make room, and repeat the same command"
+        ) from error
+    finish_journal(journal, sha256)
+    return path

@@ -1,0 +1,144 @@
+"""One process run: launch its worker, watch what else goes on, and write down how it ended."""
+
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Self, cast
+
+from hfbench_schema.contamination import contamination_causes
+from hfbench_schema.submission import MEASURED_STATUSES, Anchor, ProcessRun
+from hfbench_submit.launching.launcher import Launcher
+from hfbench_submit.launching.listening import OnMessage
+from hfbench_submit.launching.outcomes import outcome_fields
+from hfbench_submit.machine.energy_meter import EnergyWindows, MeterUnavailableError, open_meter
+from hfbench_submit.machine.placement import numa_node_of
+from hfbench_submit.machine.surroundings import Observation
+from hfbench_submit.planning.domination import SKIPPED
+from hfbench_submit.planning.plans import SittingPlan
+from hfbench_submit.planning.remaining import CONTAMINATED
+from hfbench_submit.planning.slots import Slot
+
+COLD_CALLS = 5
+"""Calls of a cold process run: the first, and enough to see what it comes down to."""
+ANCHOR_CALLS = 20
+
+
+class Measurer:
+    """Measures slots of one plan, one at a time; compile caches lie in `caches`."""
+
+    def __init__(self, plan: SittingPlan, caches: Path) -> None:
+        self._plan = plan
+        self._caches = caches
+        self._launcher = Launcher(plan, caches)
+        self._numa_node = numa_node_of(self._launcher.cpus)
+
+    def __enter__(self) -> Self:
+        """Return the measurer itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End what the launcher keeps running."""
+        self._launcher.close()
+
+    def measure(self, slot: Slot, started_at: str) -> ProcessRun:
+        """Launch one worker for one slot and return its process run, failed or not."""
+        run = _place(slot, started_at)
+        fields = self._energy(slot) if slot.role == "energy" else self._run(slot)
+        run.update(cast(ProcessRun, fields))
+        causes = contamination_causes(run, self._plan.machine["usable_cores"])
+        if causes and run["status"] in MEASURED_STATUSES:
+            run["status"], run["reason"] = CONTAMINATED, "; ".join(causes)
+        return run
+
+    def anchor(self, environment: int, started_at: str) -> Anchor | None:
+        """Measure the anchor workload in one environment; None if it fails, which costs nothing."""
+        cell = self._plan.cells[0]
+        plan = {"role": "anchor", "cell": asdict(cell), "seed": 0, "iterations": ANCHOR_CALLS}
+        launched = self._launcher.launch(environment, plan, self._caches, None)
+        measured = launched.outcome.messages.get("measured", {})
+        if not {"matmul_ns", "copy_ns"} <= measured.keys():
+            return None
+        return {
+            "environment": environment,
+            "started_at": started_at,
+            "matmul_ns": measured["matmul_ns"],
+            "copy_ns": measured["copy_ns"],
+        }
+
+    def _energy(self, slot: Slot) -> dict[str, Any]:
+        """Measure energy, if this machine has a counter for the cell's device."""
+        try:
+            meter = open_meter(self._plan.cell(slot.cell).device)
+        except MeterUnavailableError as error:
+            return {"status": "unsupported", "reason": str(error), "wall_ns": 0}
+        windows = EnergyWindows(meter)
+        fields = self._run(slot, windows.on_message)
+        if fields["status"] not in MEASURED_STATUSES:
+            return fields
+        try:
+            return fields | {"energy": windows.energy()}
+        except MeterUnavailableError as error:
+            return fields | {"status": "error", "reason": str(error)}
+
+    def _run(self, slot: Slot, on_message: OnMessage | None = None) -> dict[str, Any]:
+        plan, caches = self._plan, self._prepared_caches(slot)
+        gpu = plan.cell(slot.cell).device == "cuda"
+        observation = Observation.begin(gpu=gpu, cpus=self._launcher.cpus)
+        launched = self._launcher.launch(
+            slot.environment, self._worker_plan(slot), caches, on_message
+        )
+        contamination = observation.end(launched.outcome.cpu_s)
+        packages = plan.environments[slot.environment].facts["packages"]
+        fields = outcome_fields(launched.outcome, packages, plan.timeout_s)
+        if "placement" in fields and self._numa_node is not None:
+            fields["placement"]["numa_node"] = self._numa_node
+        return fields | {
+            "wall_ns": launched.outcome.wall_ns,
+            "hash_seed": launched.hash_seed,
+            "contamination": contamination,
+        }
+
+    def _worker_plan(self, slot: Slot) -> dict[str, Any]:
+        suite, cell = self._plan.suite, self._plan.cell(slot.cell)
+        model = suite.models[cell.model]
+        return {
+            "role": slot.role,
+            "cell": asdict(cell),
+            "model": {"inputs": model.inputs, "config": model.config},
+            "seed": suite.seed,
+            "iterations": COLD_CALLS if slot.role == "cold" else suite.iterations,
+        }
+
+    def _prepared_caches(self, slot: Slot) -> Path:
+        """Return the folder of a cell's compile caches, emptied or filled as the slot asks."""
+        caches = self._caches / f"{slot.cell.replace('/', '_')}-{slot.environment}"
+        if slot.caches == "empty":
+            shutil.rmtree(caches, ignore_errors=True)
+        if slot.caches == "warm" and not caches.exists():
+            # What was to fill them failed, or belonged to a sitting that was interrupted.
+            self._run(replace(slot, caches="empty"))
+        caches.mkdir(parents=True, exist_ok=True)
+        return caches
+
+
+def skipped(slot: Slot, dominating: str, started_at: str) -> ProcessRun:
+    """Return the process run of a slot that is not launched."""
+    run = _place(slot, started_at)
+    run["wall_ns"], run["status"] = 0, SKIPPED
+    run["reason"] = f"{dominating} ran out of memory, and this cell is larger"
+    return run
+
+
+def _place(slot: Slot, started_at: str) -> ProcessRun:
+    run = {
+        "cell": slot.cell,
+        "environment": slot.environment,
+        "block": slot.block,
+        "role": slot.role,
+        "started_at": started_at,
+    }
+    if slot.caches:
+        run["caches"] = slot.caches
+    if slot.attempt:
+        run["attempt"] = slot.attempt
+    return cast(ProcessRun, run)
