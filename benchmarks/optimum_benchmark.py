@@ -3,8 +3,11 @@
 BERT-base and DistilBERT, batch 1 and 4, sequence 8, 64 and 128, torch eager, fp32 on the CPU, 20
 timed iterations each: one `hfbench-submit run` by either launch method against one
 `optimum-benchmark` command for each cell, which reads random weights from a checkpoint on the disk
-(it can build none without the Hub). Bare loops before and after say what the latencies are.
-Prints wall times, and how far reported latencies lie from the bare loops'.
+(it can build none without the Hub). The order is always the same: bare loops, hfbench by spawning,
+hfbench by forking, optimum-benchmark, bare loops again, which say what the latencies are. Prints
+wall times, and how far reported latencies lie from the bare loops'. The wall time of an hfbench
+sitting includes its controls, the anchor workload and the A/A canary, which the peer has not; the
+time of the cells' own process runs is printed beside it.
 
 The peer's environment is made beforehand, its versions chosen to work together:
 
@@ -20,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -44,6 +48,7 @@ CELLS = [
     for batch_size in (1, 4)
     for sequence_length in (8, 64, 128)
 ]
+PEER = "optimum-benchmark"
 WARMUP = 10  # its default
 SAVE = """
 import json, sys
@@ -73,6 +78,18 @@ hydra:
 """
 
 
+@dataclass(frozen=True)
+class Sweep:
+    """Each cell's median in ms, and what all of it took in seconds.
+
+    `cells_s` is what the cells' own process runs took of it, None where nothing else was run.
+    """
+
+    medians_ms: list[float]
+    wall_s: float
+    cells_s: float | None = None
+
+
 @click.command()
 @click.argument("peer", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--cells", "number", type=click.IntRange(1, len(CELLS)), default=len(CELLS))
@@ -83,16 +100,13 @@ def main(peer: Path, number: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         swept_by_hfbench(cells[:1], SPAWN, Path(folder) / "builds-environments")
         first = swept_by_bare_loops(cells)
-        walls: dict[str, float] = {}
-        medians: dict[str, list[float]] = {}
-        for launch in (SPAWN, FORK_SERVER):
-            name = f"hfbench, {launch}"
-            medians[name], walls[name] = swept_by_hfbench(cells, launch, Path(folder) / launch)
-        medians["optimum-benchmark"], walls["optimum-benchmark"] = swept_by_peer(
-            peer.resolve(), cells, Path(folder)
-        )
+        sweeps = {
+            f"hfbench, {launch}": swept_by_hfbench(cells, launch, Path(folder) / launch)
+            for launch in (SPAWN, FORK_SERVER)
+        }
+        sweeps[PEER] = swept_by_peer(peer.resolve(), cells, Path(folder))
         second = swept_by_bare_loops(cells)
-    report(cells, [(a * b) ** 0.5 for a, b in zip(first, second, strict=True)], medians, walls)
+    report(cells, [(a * b) ** 0.5 for a, b in zip(first, second, strict=True)], sweeps)
 
 
 def swept_by_bare_loops(cells: Sequence[Cell]) -> list[float]:
@@ -101,20 +115,28 @@ def swept_by_bare_loops(cells: Sequence[Cell]) -> list[float]:
     return [timed_by_bare_loop(python, cell).median_ms for cell in cells]
 
 
-def swept_by_hfbench(cells: Sequence[Cell], launch: str, folder: Path) -> tuple[list[float], float]:
-    """Return each cell's median in ms, and the seconds that the one command took."""
+def swept_by_hfbench(cells: Sequence[Cell], launch: str, folder: Path) -> Sweep:
+    """Measure all cells with one command.
+
+    Raises:
+        SystemExit: it wrote no submission; the end of what it said is printed.
+    """
     command = [str(Path(sys.executable).with_name("hfbench-submit")), "run", SUITE.name]
     command += ["--base", BASES["torch"], "--with", VERSION, "--process-runs", "1"]
     command += ["--launch", launch, "--output", str(folder)]
     for cell in cells:
         command += ["--cells", cell.id]
-    wall_s = seconds_of(command, accepted=(0, 1))  # 1: every process run was disturbed
-    document = json.loads(next(folder.glob("*.json")).read_bytes())
+    wall_s, said = timed_command(command, accepted=(0, 1))  # 1: all was disturbed
+    written = next(folder.glob("*.json"), None)
+    if written is None:
+        raise SystemExit(f"{command[0]} wrote no submission:\n{said}")
+    document = json.loads(written.read_bytes())
     runs = {run["cell"]: run for run in document["process_runs"] if run["environment"] == 0}
     for run in runs.values():
         if run["status"] != "ok":
             print(f"hfbench, {launch}: {run['cell']}: {run['status']}: {run['reason']}")
-    return [timed_median_ms(runs[cell.id]) for cell in cells], wall_s
+    cells_s = sum(r["wall_ns"] for r in document["process_runs"] if r["environment"] == 0) / 1e9
+    return Sweep([timed_median_ms(runs[cell.id]) for cell in cells], wall_s, cells_s)
 
 
 def timed_median_ms(run: ProcessRun) -> float:
@@ -122,22 +144,22 @@ def timed_median_ms(run: ProcessRun) -> float:
     return median(run["iterations_ns"][run["warmup_iterations"] :]) / 1e6
 
 
-def swept_by_peer(peer: Path, cells: Sequence[Cell], folder: Path) -> tuple[list[float], float]:
-    """Return each cell's median in ms, and the seconds that all commands took together."""
+def swept_by_peer(peer: Path, cells: Sequence[Cell], folder: Path) -> Sweep:
+    """Measure each cell with a command of its own."""
     for model in {cell.model for cell in cells}:
         config = json.dumps(SUITE.models[model].config)
-        seconds_of([str(peer / "bin" / "python"), "-c", SAVE, config, str(folder / model)])
+        timed_command([str(peer / "bin" / "python"), "-c", SAVE, config, str(folder / model)])
     medians, wall_s = [], 0.0
     for number, cell in enumerate(cells):
         results = folder / f"peer-{number}"
         results.mkdir()
         (results / "cell.yaml").write_text(peer_config(cell, folder, results), encoding="utf-8")
-        command = [str(peer / "bin" / "optimum-benchmark")]
-        wall_s += seconds_of([*command, "--config-dir", str(results), "--config-name", "cell"])
+        command = [str(peer / "bin" / PEER), "--config-dir", str(results), "--config-name", "cell"]
+        wall_s += timed_command(command)[0]
         measured = json.loads((results / "benchmark_report.json").read_bytes())
         medians.append(median(measured["forward"]["latency"]["values"]) * 1e3)
-        print(f"optimum-benchmark {number + 1}/{len(cells)}: {medians[-1]:.2f} ms", flush=True)
-    return medians, wall_s
+        print(f"{PEER} {number + 1}/{len(cells)}: {medians[-1]:.2f} ms", flush=True)
+    return Sweep(medians, wall_s)
 
 
 def peer_config(cell: Cell, checkpoints: Path, results: Path) -> str:
@@ -153,8 +175,8 @@ def peer_config(cell: Cell, checkpoints: Path, results: Path) -> str:
     )
 
 
-def seconds_of(command: Sequence[str], accepted: Sequence[int] = (0,)) -> float:
-    """Run a command and return how long it took.
+def timed_command(command: Sequence[str], accepted: Sequence[int] = (0,)) -> tuple[float, str]:
+    """Run a command and return how long it took, in s, and the end of what it said.
 
     Raises:
         SystemExit: it failed; the end of what it said is printed.
@@ -168,29 +190,34 @@ def seconds_of(command: Sequence[str], accepted: Sequence[int] = (0,)) -> float:
         text=True,
         check=False,
     )
+    wall_s, said = perf_counter() - start, done.stdout[-3000:]
     if done.returncode not in accepted:
-        raise SystemExit(f"{command[0]} failed:\n{done.stdout[-3000:]}")
-    return perf_counter() - start
+        raise SystemExit(f"{command[0]} failed:\n{said}")
+    return wall_s, said
 
 
-def report(
-    cells: Sequence[Cell],
-    bare_ms: Sequence[float],
-    medians: dict[str, list[float]],
-    walls: dict[str, float],
-) -> None:
+def report(cells: Sequence[Cell], bare_ms: Sequence[float], sweeps: dict[str, Sweep]) -> None:
     """Print each cell's latencies, then wall times and ratios to the bare loops."""
     for number, cell in enumerate(cells):
-        told = ", ".join(f"{name} {values[number]:.2f}" for name, values in medians.items())
+        told = ", ".join(f"{name} {s.medians_ms[number]:.2f}" for name, s in sweeps.items())
         print(f"{cell.id}: bare loop {bare_ms[number]:.2f}, {told} ms")
-    for name, values in medians.items():
-        ratios = [value / bare for value, bare in zip(values, bare_ms, strict=True)]
-        share = walls[name] / walls["optimum-benchmark"]
+    for name, sweep in sweeps.items():
+        ratios = [value / bare for value, bare in zip(sweep.medians_ms, bare_ms, strict=True)]
         print(
-            f"{name}: {walls[name]:.0f} s, {share:.2f} of optimum-benchmark's (target: at most "
-            f"0.5); latency over the bare loop's {median(ratios):.2f} "
-            f"[{min(ratios):.2f} .. {max(ratios):.2f}]"
+            f"{name}: {took(sweep, sweeps[PEER].wall_s)}; latency over the bare loop's "
+            f"{median(ratios):.2f} [{min(ratios):.2f} .. {max(ratios):.2f}]"
         )
+
+
+def took(sweep: Sweep, peer_s: float) -> str:
+    """Say how long a sweep took, with its controls and without."""
+    text = f"{sweep.wall_s:.0f} s, {sweep.wall_s / peer_s:.2f} of {PEER}'s"
+    if sweep.cells_s is None:
+        return text
+    return (
+        f"{text} (target: at most 0.5), with the anchor workload and the A/A canary; the cells' "
+        f"own process runs {sweep.cells_s:.0f} s, {sweep.cells_s / peer_s:.2f}"
+    )
 
 
 if __name__ == "__main__":

@@ -12,12 +12,14 @@ from dataclasses import replace
 from statistics import median, variance
 
 from hfbench_aggregate.environments import Environment
-from hfbench_aggregate.reduction import Family, failure_flags
+from hfbench_aggregate.reduction import Family, failure_flags, watch_flags
 from hfbench_aggregate.rounding import published
 from hfbench_aggregate.statistics.constants import LEAST_PROCESS_RUNS, MEDIAN_VARIANCE
 from hfbench_aggregate.statistics.fieller import Uncertain, positive_ratio_interval
 from hfbench_aggregate.tables import BreakEvenRow
 from hfbench_schema.cells import Cell, parse_cell
+from hfbench_schema.contamination import was_watched
+from hfbench_schema.figures import cold_start
 from hfbench_schema.submission import MEASURED_STATUSES, ProcessRun
 
 _CACHES = ("empty", "warm")
@@ -40,7 +42,8 @@ def _rows(
     family: Family, environment: Environment, cell: Cell, caches: str, cold: list[ProcessRun]
 ) -> Iterator[BreakEvenRow]:
     """Yield the row if all three are measured."""
-    costs = [_cost_ms(run) for run in cold if run["status"] in MEASURED_STATUSES]
+    starts = [(run, start) for run in cold if (start := cold_start(run))]
+    costs = [start.compiling / 1e6 for _, start in starts]
     eager = _calls_ms(family, environment, replace(cell, mode="eager").id)
     steady = _calls_ms(family, environment, cell.id)
     if not (costs and eager and steady):
@@ -62,18 +65,8 @@ def _rows(
         "high": high,
         "wording": wording(calls, low, high),
         "process_runs": [len(costs), len(eager), len(steady)],
-        "flags": failure_flags(failed),
+        "flags": [*watch_flags([was_watched(run) for run, _ in starts]), *failure_flags(failed)],
     }
-
-
-def _cost_ms(run: ProcessRun) -> float:
-    """Return how much longer than a steady call it took to the first result of a built model.
-
-    The steady call is the median of the later half of the calls: the second may still be slow.
-    """
-    times = run["iterations_ns"]
-    first_ns = run["phases_ns"].get("prepare", 0) + times[0]
-    return max(0.0, first_ns - median(times[len(times) // 2 :])) / 1e6
 
 
 def _calls_ms(family: Family, environment: Environment, cell: str) -> list[float]:

@@ -12,7 +12,7 @@ from hfbench_schema import __version__
 
 if TYPE_CHECKING:
     from hfbench_aggregate.intake import Decision
-    from hfbench_aggregate.selection import Pair
+    from hfbench_aggregate.pairs import Pair
     from hfbench_aggregate.store import LocalStore
     from hfbench_aggregate.tables import Comparison
 

@@ -4,11 +4,11 @@ from typing import Final
 
 import numpy as np
 
-from hfbench_aggregate.environments import REPLICA, Environment, differing, hidden_differences
+from hfbench_aggregate.environments import Environment, hidden_differences
 from hfbench_aggregate.interleaving import interleaved_if_enough
+from hfbench_aggregate.pairs import Pair
 from hfbench_aggregate.reduction import Arm, Family, run_flags
 from hfbench_aggregate.rounding import published
-from hfbench_aggregate.selection import Pair
 from hfbench_aggregate.statistics import (
     Levelled,
     SittingSd,
@@ -19,16 +19,17 @@ from hfbench_aggregate.statistics import (
     level_sittings,
     sitting_sd,
 )
-from hfbench_aggregate.statistics.moments import FloatArray
+from hfbench_aggregate.statistics.moments import BoolArray, FloatArray
 from hfbench_aggregate.tables import ComparedCell, Comparison
 from hfbench_aggregate.wording import counted, percent, short_names, verdict_wording
 
 _MS: Final = 1000.0
+_NOT_INTERLEAVED: Final = "not interleaved: its interval allows for the sittings to differ"
 
 
 def compare_pair(pair: Pair) -> Comparison:
-    """Compare two environments in every cell that either has process runs of."""
-    cells = pair.family.cells(pair.baseline, pair.candidate)
+    """Compare two environments in the cells of the pair."""
+    cells = pair.cells
     every = pair.family.arm(pair.baseline, cells), pair.family.arm(pair.candidate, cells)
     a, b = interleaved_if_enough(*every)
     term = sitting_sd(a.x, b.x, a.sittings, b.sittings)
@@ -46,27 +47,30 @@ def compare_pair(pair: Pair) -> Comparison:
         "suite": pair.family.suite_title,
         "baseline": pair.baseline.title,
         "candidate": pair.candidate.title,
-        "same_versions": differing(pair.baseline, pair.candidate) == {REPLICA},
+        "same_versions": pair.same_versions,
         "design": term.source.value,
+        "interleaved": _interleaved(term),
         "sitting_sd": published(term.sd.max(initial=0.0)) or 0.0,
         "sittings": [_sittings(a), _sittings(b)],
         "provisional": _provisional(term),
         "tested": int(np.isfinite(result.q).sum()),
         "warnings": [*_left_out(every, (a, b)), *_warnings(pair)],
-        "cells": _rows(pair, cells, level, result),
+        "cells": _rows(pair, term, level, result),
     }
 
 
 def _rows(
-    pair: Pair, cells: list[str], level: Levelled, result: VersionComparison
+    pair: Pair, term: SittingSd, level: Levelled, result: VersionComparison
 ) -> list[ComparedCell]:
     """Turn the arrays of a comparison into rows."""
     medians = [_milliseconds(x) for x in (level.baseline, level.candidate)]
-    rows = [_row(place, cell, result) for place, cell in enumerate(cells)]
+    rows = [_row(place, cell, result) for place, cell in enumerate(pair.cells)]
+    apart = _compared(term) & ~term.interleaved & term.interleaved.any()
     _, candidate = short_names(pair.baseline.title, pair.candidate.title)
     for place, row in enumerate(rows):
         row["baseline_ms"], row["candidate_ms"] = (published(side[place]) for side in medians)
-        row["flags"] = _flags(pair, row["cell"], place, result)
+        row["flags"] = [_NOT_INTERLEAVED] if apart[place] else []
+        row["flags"] += _flags(pair, row["cell"], place, result)
         row["wording"] = verdict_wording(row, candidate)
     return rows
 
@@ -119,12 +123,27 @@ def _left_out(every: tuple[Arm, Arm], used: tuple[Arm, Arm]) -> list[str]:
     return [f"{noun} measured only one of the two and {verb} left out"] if number else []
 
 
+def _compared(term: SittingSd) -> BoolArray:
+    """Return which cells both sides measured."""
+    return np.asarray((term.sittings_baseline > 0) & (term.sittings_candidate > 0))
+
+
+def _interleaved(term: SittingSd) -> list[int]:
+    """Count the cells that are interleaved, and those that both sides measured."""
+    return [int(term.interleaved.sum()), int(_compared(term).sum())]
+
+
 def _provisional(term: SittingSd) -> str | None:
     if term.source is not SittingSource.DEFAULT:
         return None
+    interleaved, compared = _interleaved(term)
+    apart = _compared(term) & ~term.interleaved
+    sittings = np.maximum(term.sittings_baseline, term.sittings_candidate)[apart]
     assumed = f"sd {percent(term.sd.max(initial=0))}"
-    single = max(term.sittings_baseline.max(initial=0), term.sittings_candidate.max(initial=0)) <= 1
+    single = sittings.max(initial=0) <= 1
     reason = "one sitting per version" if single else "too few cells in several sittings"
+    if interleaved:
+        reason = f"not interleaved in {compared - interleaved} of {compared} cells, {reason}"
     return f"{reason}: how much sittings differ is not measured but assumed ({assumed})"
 
 
@@ -146,7 +165,9 @@ def _flags(pair: Pair, cell: str, place: int, result: VersionComparison) -> list
 def _warnings(pair: Pair) -> list[str]:
     """Say what varies between the two sides beyond what they are compared by."""
     facts = pair.family.facts
+    unsupported = len(pair.unsupported)
     warnings = [
+        f"{counted(unsupported, 'cell')} unsupported in both" if unsupported else None,
         hidden_differences(facts[pair.baseline], facts[pair.candidate]),
         _threads_differ(pair),
     ]

@@ -7,7 +7,12 @@ from typing import Final
 from packaging.version import InvalidVersion, Version
 
 from hfbench_aggregate.wording import counted
-from hfbench_schema.submission import COMPARED_PACKAGES, EnvironmentFacts, compared_versions
+from hfbench_schema.submission import (
+    COMPARED_PACKAGES,
+    EnvironmentFacts,
+    compared_versions,
+    package_of,
+)
 
 PYTHON: Final = "python"
 REPLICA: Final = "replica"
@@ -22,8 +27,9 @@ _TELLING = ("tokenizers", "numpy", "huggingface-hub", "safetensors", "accelerate
 class Environment:
     """One environment as all submissions share it.
 
-    `versions` holds package and version of COMPARED_PACKAGES as far as installed, in that order;
-    `python` is major.minor; `replica` tells environments with the same packages apart (A/A).
+    `versions` holds distribution and version of COMPARED_PACKAGES as far as installed, in that
+    order, as in `tensorflow-cpu` and `2.20.0`; `python` is major.minor; `replica` tells
+    environments with the same packages apart (A/A).
     """
 
     versions: tuple[tuple[str, str], ...]
@@ -41,8 +47,12 @@ class Environment:
 
     @property
     def dimensions(self) -> dict[str, str]:
-        """Every version by name, `python` and `replica` included."""
-        return {**dict(self.versions), PYTHON: self.python, REPLICA: str(self.replica)}
+        """What is installed of each package, `python` and `replica` included.
+
+        Two distributions of one package are two values of one dimension.
+        """
+        held = {package_of(name): f"{name} {version}" for name, version in self.versions}
+        return {**held, PYTHON: self.python, REPLICA: str(self.replica)}
 
     @property
     def sort_key(self) -> tuple[object, ...]:
@@ -104,7 +114,7 @@ def _all_versions(all_facts: Iterable[EnvironmentFacts]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for facts in all_facts:
         for name, version in [("Python", facts["python"]), *installed_versions(facts).items()]:
-            if name not in COMPARED_PACKAGES:
+            if package_of(name) not in COMPARED_PACKAGES:
                 found.setdefault(name, set()).add(version)
     return found
 

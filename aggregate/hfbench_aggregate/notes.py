@@ -1,10 +1,10 @@
 """The notes of a release: what is in it, in words, written from its tables."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from hfbench_aggregate.statistics.verdict import Verdict
-from hfbench_aggregate.tables import CellRow, ComparedCell, Comparison, MachineRow, Manifest
+from hfbench_aggregate.tables import ComparedCell, Comparison, MachineRow, Manifest
 from hfbench_aggregate.wording import counted, in_common, summary
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|&!#~])")
@@ -14,13 +14,16 @@ def release_notes(
     manifest: Manifest,
     previous: Manifest | None,
     machines: Sequence[MachineRow],
-    cells: Sequence[CellRow],
+    process_runs: Mapping[str, Sequence[int]],
     comparisons: Sequence[Comparison],
 ) -> str:
-    """Return the notes as Markdown; strangers' text in it is plain text."""
+    """Return the notes as Markdown; strangers' text in it is plain text.
+
+    `process_runs` counts those of each role: measured, and not.
+    """
     sections = [
         f"# Release {manifest['version']}",
-        _counts(manifest, cells, machines),
+        _counts(manifest, process_runs, machines),
         _news(manifest, previous),
         "## Verdicts",
         *_verdicts(machines, comparisons),
@@ -30,13 +33,16 @@ def release_notes(
     return "\n\n".join(sections) + "\n"
 
 
-def _counts(manifest: Manifest, cells: Sequence[CellRow], machines: Sequence[MachineRow]) -> str:
-    measured = sum(row["measured"] for row in cells)
-    missing = sum(len(row["process_runs"]) for row in cells) - measured
-    failed = f" ({missing} more failed or were set aside)" if missing else ""
+def _counts(
+    manifest: Manifest, process_runs: Mapping[str, Sequence[int]], machines: Sequence[MachineRow]
+) -> str:
+    roles = []
+    for role, (measured, missing) in process_runs.items():
+        failed = f" ({missing} more failed or were set aside)" if missing else ""
+        roles.append(f"{measured} of role {role}{failed}")
     return (
         f"As of {manifest['as_of']}: {counted(len(manifest['inputs']), 'submission')} from "
-        f"{counted(len(machines), 'machine')}, {counted(measured, 'measured process run')}{failed}."
+        f"{counted(len(machines), 'machine')}. Measured process runs: {', '.join(roles)}."
     )
 
 

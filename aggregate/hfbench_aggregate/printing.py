@@ -92,7 +92,11 @@ def _design(comparison: Comparison) -> str:
         return f"interleaved in {counted(max(a, b), 'sitting')}, so that drift hits both alike"
     source = "assumed" if comparison["design"] == "default" else "estimated"
     sd = percent(comparison["sitting_sd"])
-    return f"not interleaved: sittings {a}/{b}, sd between sittings {sd} ({source})"
+    interleaved, compared = comparison["interleaved"]
+    how = "not interleaved"
+    if interleaved:
+        how = f"interleaved in {interleaved} of {compared} cells; in the others"
+    return f"{how}: sittings {a}/{b}, sd between sittings {sd} ({source})"
 
 
 def _figures(row: ComparedCell) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from hfbench_aggregate.environments import Environment, environment_of
 from hfbench_aggregate.loading import Accepted
 from hfbench_aggregate.statistics.constants import LEAST_ITERATIONS
+from hfbench_schema.contamination import was_watched
 from hfbench_schema.machine_key import machine_key, machine_title
 from hfbench_schema.submission import (
     SPAWN,
@@ -38,7 +39,8 @@ class ReducedRun:
 
     `sitting` is the number of its submission within the family, `order` its place in the
     submission, in the order of launching; `iterations` counts the timed ones. A contaminated
-    first attempt has no median, so that a place counts once, by its second.
+    first attempt has no median, so that a place counts once, by its second. `watched` says
+    whether other programs' CPU time was counted.
     """
 
     submission: str
@@ -52,6 +54,7 @@ class ReducedRun:
     warmup_iterations: int
     middle_ns: tuple[int, int] | None
     threads: Threads | None
+    watched: bool
 
     @property
     def median_ms(self) -> float | None:
@@ -158,7 +161,14 @@ def run_flags(runs: list[ReducedRun]) -> list[str]:
     few = sum(run.iterations < LEAST_ITERATIONS for run in measured)
     flags = [f"no_steady_state in {unsteady} of {len(measured)}"] if unsteady else []
     flags += [f"few_iterations in {few} of {len(measured)}"] if few else []
+    flags += watch_flags([run.watched for run in measured])
     return flags + failure_flags((run.status, run.reason) for run in runs if not run.middle_ns)
+
+
+def watch_flags(watched: list[bool]) -> list[str]:
+    """Say of how many measured process runs nobody knows what other programs did meanwhile."""
+    unwatched = watched.count(False)
+    return [f"not watched in {unwatched} of {len(watched)}"] if unwatched else []
 
 
 def failure_flags(failures: Iterable[tuple[str, str | None]]) -> list[str]:
@@ -210,4 +220,5 @@ def _reduce(run: ProcessRun, submission: str, sitting: int, order: int) -> Reduc
         warmup_iterations=run.get("warmup_iterations", 0),
         middle_ns=(timed[(count - 1) // 2], timed[count // 2]) if timed else None,
         threads=run.get("threads"),
+        watched=was_watched(run),
     )

@@ -30,6 +30,7 @@ from hfbench_aggregate.tables import (
 from hfbench_schema.canonical import canonical_bytes, sha256_hex
 from hfbench_schema.machine_key import machine_key, machine_title
 from hfbench_schema.reports import RULES_VERSION
+from hfbench_schema.submission import MEASURED_STATUSES, ROLES, role_of
 from hfbench_schema.timestamps import parse_moment
 
 METHOD_VERSION: Final = "2"
@@ -63,7 +64,8 @@ def build_release(
     tables |= {name: rows for name, rows in _further_tables(found).items() if rows}
     files = {name: canonical_bytes(table) for name, table in tables.items()}
     manifest = _manifest(submissions, ledger, previous, _suites(found))
-    files[NOTES] = release_notes(manifest, previous, machines, cells, comparisons).encode()
+    counts = _process_runs(submissions)
+    files[NOTES] = release_notes(manifest, previous, machines, counts, comparisons).encode()
     manifest["tables"] = {name: sha256_hex(data) for name, data in sorted(files.items())}
     return {MANIFEST: canonical_bytes(manifest), **files}
 
@@ -75,6 +77,17 @@ def _further_tables(found: list[Family]) -> dict[str, list[Any]]:
         "memory.json": [row for family in found for row in memory_rows(family)],
         "energy.json": [row for family in found for row in energy_rows(family)],
     }
+
+
+def _process_runs(submissions: Sequence[Accepted]) -> dict[str, tuple[int, int]]:
+    """Count the process runs of each role: measured, and not."""
+    tally = Counter(
+        (role_of(run), run["status"] in MEASURED_STATUSES)
+        for submission in submissions
+        for run in submission.document["process_runs"]
+    )
+    held = [role for role in ROLES if tally[role, True] + tally[role, False]]
+    return {role: (tally[role, True], tally[role, False]) for role in held}
 
 
 def says_the_same(a: Manifest, b: Manifest) -> bool:

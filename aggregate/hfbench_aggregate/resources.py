@@ -3,15 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from statistics import median
-from typing import Final, Literal, cast
+from typing import Final, cast
 
 from hfbench_aggregate.environments import Environment
-from hfbench_aggregate.reduction import Family, failure_flags
+from hfbench_aggregate.reduction import Family, failure_flags, watch_flags
 from hfbench_aggregate.rounding import published
 from hfbench_aggregate.statistics.constants import MEMORY_AGREEMENT
 from hfbench_aggregate.tables import EnergyRow, MemoryRow
 from hfbench_aggregate.wording import percent
-from hfbench_schema.submission import MEASURED_STATUSES, Energy, EnergyWindow, ProcessRun
+from hfbench_schema.contamination import was_watched
+from hfbench_schema.figures import energy_per_call, watts
+from hfbench_schema.submission import MEASURED_STATUSES, ProcessRun
 
 _MIB: Final = 2**20
 _MEMORY_FIELDS: Final = (
@@ -52,22 +54,32 @@ def _memory_row(
 
 
 def energy_rows(family: Family) -> list[EnergyRow]:
-    """Return the row of each cell with measured process runs of role energy, by counter."""
+    """Return the rows of each cell with process runs of role energy, by counter.
+
+    Where no process run could read a counter, there is one row that says so.
+    """
     rows: list[EnergyRow] = []
     for environment, cell, runs in family.of_role("energy"):
-        sources: defaultdict[str, list[Energy]] = defaultdict(list)
+        sources: defaultdict[str, list[ProcessRun]] = defaultdict(list)
         for run in _measured(runs):
-            sources[run["energy"]["source"]].append(run["energy"])
-        for source, found in sorted(sources.items()):
+            sources[run["energy"]["source"]].append(run)
+        by_source: list[tuple[str | None, list[ProcessRun]]] = [*sorted(sources.items())]
+        for source, found in by_source or [(None, [])]:
             rows.append(_energy_row(family, environment, cell, source, found))
-            rows[-1]["flags"] = _failures(runs)
+            watched = [was_watched(run) for run in found]
+            rows[-1]["flags"] = [*watch_flags(watched), *_failures(runs)]
     return rows
 
 
 def _energy_row(
-    family: Family, environment: Environment, cell: str, source: str, found: list[Energy]
+    family: Family,
+    environment: Environment,
+    cell: str,
+    source: str | None,
+    found: list[ProcessRun],
 ) -> EnergyRow:
-    joules = [_joules(energy) for energy in found]
+    calls = [call for run in found if (call := energy_per_call(run))]
+    joules = [call.gross for call in calls]
     return {
         "machine_key": family.machine_key,
         "suite": family.suite_title,
@@ -76,9 +88,9 @@ def _energy_row(
         "source": source,
         "measured": len(found),
         "joules": _median(joules),
-        "net_joules": _median(_net_joules(energy) for energy in found),
-        "busy_watts": _median(_watts(energy["busy"]) for energy in found),
-        "idle_watts": _median(_watts(energy["idle"]) for energy in found),
+        "net_joules": _median(call.net for call in calls),
+        "busy_watts": _median(watts(run["energy"]["busy"]) for run in found),
+        "idle_watts": _median(watts(run["energy"]["idle"]) for run in found),
         "spread": published(_spread(joules)),
         "flags": [],
     }
@@ -113,23 +125,3 @@ def _disagreements(sizes: dict[str, list[float]]) -> list[str]:
         for field, spread in spreads.items()
         if spread > MEMORY_AGREEMENT
     ]
-
-
-def _sum(windows: list[EnergyWindow], field: Literal["duration_ns", "millijoules", "calls"]) -> int:
-    return sum(window[field] for window in windows)
-
-
-def _joules(energy: Energy) -> float:
-    """Return what the counter rose by for each call."""
-    return _sum(energy["busy"], "millijoules") / 1e3 / _sum(energy["busy"], "calls")
-
-
-def _net_joules(energy: Energy) -> float:
-    """Return the same without what the idle machine draws in that time."""
-    busy_s = _sum(energy["busy"], "duration_ns") / 1e9
-    idle_j = _watts(energy["idle"]) * busy_s
-    return _joules(energy) - idle_j / _sum(energy["busy"], "calls")
-
-
-def _watts(windows: list[EnergyWindow]) -> float:
-    return 1e6 * _sum(windows, "millijoules") / _sum(windows, "duration_ns")

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import combinations, product
+from typing import Final
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -16,29 +17,22 @@ from hfbench_aggregate.environments import (
     REPLICA,
     Environment,
     differing,
-    installed_versions,
     version_key,
 )
+from hfbench_aggregate.pairs import Pair, replica_pair, version_pair
 from hfbench_aggregate.reduction import Family
+from hfbench_schema.submission import installed_version, package_of
 
 # A comma before a name, unless it is one between extras, as in `transformers[torch,vision]`.
 _BETWEEN_REQUIREMENTS = re.compile(r",\s*(?=[A-Za-z])(?![^\[]*\])")
 
 
+TRANSFORMERS: Final = "transformers"
 _CONTENT = re.compile(r"[0-9a-f]{4,64}")
 
 
 class SelectionError(Exception):
     """What was asked for is not in the store; the text says what is, or how to measure it."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two environments of one family."""
-
-    family: Family
-    baseline: Environment
-    candidate: Environment
 
 
 @dataclass(frozen=True)
@@ -64,8 +58,8 @@ class Selector:
 
     @property
     def names(self) -> set[str]:
-        """The names of the packages it speaks of."""
-        return {requirement.name for requirement in self.requirements}
+        """The names of the packages it speaks of: `tensorflow` where it says `tensorflow-cpu`."""
+        return {package_of(requirement.name) for requirement in self.requirements}
 
     def matches(self, family: Family, environment: Environment) -> bool:
         """Whether the environment meets every requirement in every submission."""
@@ -74,6 +68,26 @@ class Selector:
             for requirement in self.requirements
             for versions in [_versions(family, environment, requirement.name)]
         )
+
+    def chosen(self, family: Family) -> list[Environment]:
+        """Return the environments it asks for, from old to new.
+
+        A version that was released is preferred to builds of it.
+        """
+        found = [each for each in family.environments if self.matches(family, each)]
+        for requirement in self.requirements:
+            held = {each: _versions(family, each, requirement.name) for each in found}
+            released = {
+                version for each in held.values() for version in each if BUILD not in version
+            }
+            if requirement.specifier:
+                found = [each for each in found if not _builds_of(released, held[each])]
+        return found
+
+
+def _builds_of(released: set[str], versions: set[str]) -> set[str]:
+    """Return those versions that are builds of one that was released."""
+    return {v for v in versions if BUILD in v and v.partition(BUILD)[0] in released}
 
 
 def _requirement(text: str) -> Requirement:
@@ -109,45 +123,53 @@ def selected_pairs(families: list[Family], baseline: str, candidate: str) -> lis
         _require_known(families, selector)
         _require_one_build(families, selector)
     same = sorted(map(str, a.requirements)) == sorted(map(str, b.requirements))
-    varying = {REPLICA} if same else a.names | b.names
-    pairs = [
-        pair
+    make = replica_pair if same else version_pair
+    alike = [
+        make(family, baseline, candidate)
         for family in families
-        for pair in _pairs(family)
-        if a.matches(family, pair.baseline)
-        and b.matches(family, pair.candidate)
-        and differing(pair.baseline, pair.candidate) <= varying
-        and (not same or pair.baseline.replica == 0)
+        for baseline, candidate in product(a.chosen(family), b.chosen(family))
+        if differing(baseline, candidate) <= ({REPLICA} if same else a.names | b.names)
     ]
+    pairs = [pair for pair in alike if pair is not None]
     if not pairs:
         raise SelectionError(_no_replicas(a) if same else _nothing_alike(families, a, b))
-    return pairs
+    if not (comparable := [pair for pair in pairs if pair.has_common_cells]):
+        raise SelectionError(_nothing_in_common(pairs))
+    return comparable
 
 
 def version_pairs(family: Family) -> list[Pair]:
-    """Return what a release compares: every two transformers versions, older first, and A/A."""
-    return [
-        pair
-        for pair in _pairs(family)
-        if family.environments.index(pair.baseline) < family.environments.index(pair.candidate)
-        and (
-            differing(pair.baseline, pair.candidate) == {"transformers"}
-            or (differing(pair.baseline, pair.candidate) == {REPLICA} and not pair.baseline.replica)
-        )
-    ]
+    """Return what a release compares: every two transformers versions, older first, and A/A.
+
+    Two builds of one version have no order, and environments without a common cell no verdict.
+    """
+    pairs = []
+    for baseline, candidate in combinations(family.environments, 2):
+        names = differing(baseline, candidate)
+        if names == {REPLICA}:
+            pairs.append(replica_pair(family, baseline, candidate))
+        elif names == {TRANSFORMERS} and not _are_one_version(baseline, candidate):
+            pairs.append(version_pair(family, baseline, candidate))
+    return [pair for pair in pairs if pair is not None and pair.has_common_cells]
 
 
-def _pairs(family: Family) -> list[Pair]:
-    every = family.environments
-    return [Pair(family, a, b) for a in every for b in every if a != b]
+def _are_one_version(a: Environment, b: Environment) -> bool:
+    first, second = (dict(side.versions)[TRANSFORMERS].partition(BUILD)[0] for side in (a, b))
+    return first == second
 
 
 def _versions(family: Family, environment: Environment, name: str) -> set[str]:
-    """Return the versions of a package in one environment, over its submissions."""
+    """Return the versions of a package in one environment, over its submissions.
+
+    A package has those of its distributions: `tensorflow` that of `tensorflow-cpu`.
+    """
     if name == PYTHON:
         return {environment.python}
-    packages = [installed_versions(facts) for facts in family.facts[environment]]
-    return {held[name] for held in packages if name in held}
+    found = (
+        installed_version(facts["packages"], facts.get("sources", {}), name)
+        for facts in family.facts[environment]
+    )
+    return {version for _, version in filter(None, found)}
 
 
 def _meets(requirement: Requirement, text: str) -> bool:
@@ -188,13 +210,13 @@ def _require_one_build(families: list[Family], selector: Selector) -> None:
     for family, requirement in product(families, selector.requirements):
         builds = {
             version
-            for environment in family.facts
-            if selector.matches(family, environment)
+            for environment in selector.chosen(family)
             for version in _versions(family, environment, requirement.name)
         }
         versions = {version.partition(BUILD)[0] for version in builds}
         if requirement.specifier and len(versions) < len(builds):
-            name, one = requirement.name, max(builds, key=version_key)
+            name = requirement.name
+            one = max((build for build in builds if BUILD in build), key=version_key)
             raise SelectionError(
                 f"{requirement} is more than one build: {_in_order(name, builds)}. To choose one, "
                 f"write what follows its {BUILD}, as in '{name} {BUILD} {one.partition(BUILD)[2]}'"
@@ -207,9 +229,9 @@ def _in_order(name: str, versions: set[str]) -> str:
 
 def _no_replicas(selector: Selector) -> str:
     return (
-        f"both sides are {selector.text}: that is an A/A comparison, and the store has no two "
-        f"replicas of it. To measure them: hfbench-submit run smoke "
-        f"--with {selector.text} --with {selector.text}"
+        f"both sides are {selector.text}: that is an A/A comparison, and the store has no "
+        f"sitting with two replicas of it that hold the same packages. To measure them: "
+        f"hfbench-submit run smoke --with {selector.text} --with {selector.text}"
     )
 
 
@@ -226,6 +248,16 @@ def _nothing_alike(families: list[Family], a: Selector, b: Selector) -> str:
         "To compare across another difference, name it on both sides, as in "
         "transformers==5.23.0,torch==2.13.0. To measure both on one machine: "
         f"hfbench-submit run smoke --with {a.text} --with {b.text}"
+    )
+
+
+def _nothing_in_common(pairs: list[Pair]) -> str:
+    """Say that no latency can be compared; other roles have no verdicts."""
+    sides = "\n".join(f"  {p.baseline.title} / {p.candidate.title}" for p in pairs)
+    return (
+        f"there is no cell whose latency both sides have process runs of, and not only "
+        f"unsupported ones:\n{sides}\n"
+        "To compare them, measure the same cells in the role latency in both"
     )
 
 

@@ -165,14 +165,15 @@ class EnergyRow(TypedDict):
     """The energy of one call in joules, in `energy.json`: medians of process runs.
 
     `joules` is all that the counter rose by, `net_joules` what is left of it without the power
-    drawn while nothing ran; `spread` is (largest - smallest) / median of `joules`.
+    drawn while nothing ran; `spread` is (largest - smallest) / median of `joules`. `source` is
+    the counter, null if no process run could read one; `flags` then say why.
     """
 
     machine_key: str
     suite: str
     environment: str
     cell: str
-    source: str
+    source: str | None
     measured: int
     joules: float | None
     net_joules: float | None
@@ -215,8 +216,10 @@ class Comparison(TypedDict):
     """One family: every cell of one suite on one machine, baseline against candidate.
 
     `baseline` and `candidate` are environment titles, the keys of `CellRow.environment`.
-    `design` is `interleaved`, `estimated` or `default`: where the sitting term comes from;
-    `provisional` says what weakens all verdicts of the family, or is null. `same_versions` marks
+    `design` is `interleaved`, `estimated` or `default`: where the sitting term comes from, which
+    only cells have that are not interleaved. `interleaved` counts the cells that are, and those
+    that both sides measured; `provisional` says what weakens the verdicts of the others, or is
+    null. `same_versions` marks
     an A/A comparison. `tested` is the number of cells in the Benjamini-Hochberg family.
     """
 
@@ -226,6 +229,7 @@ class Comparison(TypedDict):
     candidate: str
     same_versions: bool
     design: str
+    interleaved: list[int]
     sitting_sd: float
     sittings: list[int]
     provisional: str | None

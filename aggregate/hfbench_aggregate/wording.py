@@ -84,8 +84,15 @@ def summary(comparison: Comparison) -> str:
     order = (Verdict.SLOWER, Verdict.FASTER, *list(Verdict)[2:])
     counts = ", ".join(f"{tally[verdict]} {verdict}" for verdict in order if tally[verdict])
     total = counted(len(comparison["cells"]), "cell")
-    provisional = " (provisional)" if comparison["provisional"] else ""
-    return f"{heading(comparison)}: {counts} of {total}{provisional}"
+    return f"{heading(comparison)}: {counts} of {total}{_provisional(comparison)}"
+
+
+def _provisional(comparison: Comparison) -> str:
+    if not comparison["provisional"]:
+        return ""
+    interleaved, compared = comparison["interleaved"]
+    where = f" in {compared - interleaved} of {compared}" if interleaved else ""
+    return f" (provisional{where})"
 
 
 def counted(number: int, noun: str) -> str:

@@ -15,7 +15,14 @@ from hfbench_leaderboard.release_reader import MANIFEST, Release, ReleaseError, 
 from hfbench_leaderboard.submission_view import submission_views
 from hfbench_schema.canonical import canonical_bytes
 
-PAGES = ("index.html", "submissions.html", "method.html", "release.html", "404.html")
+PAGES = (
+    "index.html",
+    "costs.html",
+    "submissions.html",
+    "method.html",
+    "release.html",
+    "404.html",
+)
 _LATEST = Path("data") / "latest.json"
 _ASSETS = ("site.css", "icon.svg")
 

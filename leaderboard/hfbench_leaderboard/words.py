@@ -194,8 +194,9 @@ def _no_change_sentence(baseline: str, candidate: str, tally: Counter[str], marg
 
 
 def _check_sentence(environment: str, tally: Counter[str]) -> str:
-    total, differing = tally.total(), tally["slower"] + tally["faster"]
-    if tally["insufficient"] == total:
+    # A cell without enough process runs shows nothing, neither a difference nor its absence.
+    total, differing = tally.total() - tally["insufficient"], tally["slower"] + tally["faster"]
+    if not total:
         return f"A/A check: too few process runs to compare {environment} with itself."
     if differing:
         cells = counted(total, "cell")

@@ -1,7 +1,7 @@
 """A cell: one thing to measure, and the id that names it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _ID = re.compile(
     r"(?P<suite>[a-z0-9-]+)/(?P<model>[a-z0-9.-]+)"
@@ -53,4 +53,17 @@ def parse_cell(cell_id: str) -> Cell:
         precision=found["precision"],
         batch_size=int(found["batch_size"]),
         sequence_length=int(found["sequence_length"]),
+    )
+
+
+def dominates(small: Cell, large: Cell) -> bool:
+    """Tell whether `large` is `small` with a larger batch, a longer sequence, or both.
+
+    Such a cell needs more memory, so that it cannot fit where `small` did not.
+    """
+    shaped = replace(small, batch_size=large.batch_size, sequence_length=large.sequence_length)
+    return (
+        small != large == shaped
+        and small.batch_size <= large.batch_size
+        and small.sequence_length <= large.sequence_length
     )

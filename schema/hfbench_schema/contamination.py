@@ -59,6 +59,11 @@ def contamination_causes(run: ProcessRun, usable_cores: int) -> list[str]:
     return causes
 
 
+def was_watched(run: ProcessRun) -> bool:
+    """Whether it is known how much CPU time other programs took meanwhile."""
+    return "foreign_cpu_ms" in run.get("contamination", {})
+
+
 def _cores_foreign_load_may_have(run: ProcessRun, usable_cores: int) -> int:
     """Return the number of cores of which foreign load may take its share undisturbing.
 

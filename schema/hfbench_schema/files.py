@@ -36,13 +36,16 @@ def sync_folder(folder: Path) -> None:
 
 
 def append_durably(path: Path, data: bytes) -> None:
-    """Append `data` to `path` and return when the disk has it.
+    """Append `data` to `path` and return when the disk has it, and the name of a new file.
 
     Raises:
         OSError: the disk is full, or the file cannot be written; a part of `data` may be there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    new = not path.exists()
     with path.open("ab") as stream:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
+    if new:
+        sync_folder(path.parent)

@@ -1,9 +1,12 @@
-"""Rules on what disturbed process runs: none is passed off as clean, none set aside for nothing."""
+"""Rules on what disturbed process runs: none is passed off as clean, none set aside for nothing.
+
+What nobody watched is accepted, and said.
+"""
 
 from collections.abc import Iterator
 from typing import Final
 
-from hfbench_schema.contamination import contamination_causes
+from hfbench_schema.contamination import contamination_causes, was_watched
 from hfbench_schema.reports import Finding, finding
 from hfbench_schema.rules_places import cell_of
 from hfbench_schema.submission import MEASURED_STATUSES, Submission, role_of
@@ -32,3 +35,14 @@ def check_contamination(document: Submission) -> Iterator[Finding]:
         # Whoever reads the document can then see whether slow ones were set aside.
         if contaminated and (field := _MEASURES[role_of(run)]) not in run:
             yield finding("HFB046", pointer, field=field)
+
+
+def check_watched(document: Submission) -> Iterator[Finding]:
+    """HFB048: other programs' CPU time was counted, which any Linux allows."""
+    if document["machine"]["os"] != "Linux":
+        return
+    measured = [r for r in document["process_runs"] if r["status"] in MEASURED_STATUSES]
+    # Bytes do not depend on who else has the CPU.
+    concerned = [run for run in measured if role_of(run) != "memory"]
+    if unwatched := sum(not was_watched(run) for run in concerned):
+        yield finding("HFB048", count=unwatched, total=len(concerned))

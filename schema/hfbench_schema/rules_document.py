@@ -8,11 +8,13 @@ from typing import Final
 
 from hfbench_schema.privacy import find_address, find_private
 from hfbench_schema.reports import Finding, finding
-from hfbench_schema.rules_contamination import check_contamination
+from hfbench_schema.rules_contamination import check_contamination, check_watched
 from hfbench_schema.rules_measurements import (
     check_copies,
     check_durations,
     check_energy,
+    check_iterations,
+    check_memory,
     check_outputs,
 )
 from hfbench_schema.rules_places import (
@@ -46,6 +48,7 @@ def document_findings(document: Submission, now: datetime) -> Iterator[Finding]:
         yield from rule(document)
     yield from check_moments(document, now)
     # Last, because a report ends at MOST_FINDINGS: warnings must never crowd out an error.
+    yield from check_watched(document)
     yield from check_counts(document)
 
 
@@ -163,8 +166,10 @@ DOCUMENT_RULES: Final = (
     check_launches,
     check_skipped,
     check_durations,
+    check_iterations,
     check_copies,
     check_outputs,
+    check_memory,
     check_energy,
     check_contamination,
     check_anchors,

@@ -1,8 +1,9 @@
-"""Rules on what process runs measured: durations, outputs and energy that can be true."""
+"""Rules on what process runs measured: durations, outputs, memory and energy that can be true."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, cast
 
+from hfbench_schema.figures import is_measured, lacking_of_cold
 from hfbench_schema.reports import Finding, finding
 from hfbench_schema.rules_places import cell_of
 from hfbench_schema.submission import (
@@ -23,12 +24,15 @@ PHASES: Final = ("start", "import", "build", "reference", "prepare", "first call
 ENERGY_WINDOWS: Final = 20
 """More windows than any worker opens; each may take the whole timeout, like a phase."""
 
+LEAST_WARMUP: Final = 3
+"""Calls that are warm-up in every process run; the worker has its own copy of this number."""
+
 MOST_WATTS: Final = 20_000
 """Above what a whole server draws: a larger figure is a counter misread, not a machine."""
 
 
 def check_durations(document: Submission) -> Iterator[Finding]:
-    """HFB031, HFB033, HFB041: iterations fit into their process run, and it into its time."""
+    """HFB031, HFB033: iterations fit into their process run, and it into its time."""
     protocol = document["protocol"]
     for index, run in enumerate(document["process_runs"]):
         pointer, wall_ns = f"/process_runs/{index}", run["wall_ns"]
@@ -39,9 +43,21 @@ def check_durations(document: Submission) -> Iterator[Finding]:
                 "HFB033", pointer, wall_ns=wall_ns, timeout_s=protocol["timeout_s"],
                 steps=_steps(run),
             )  # fmt: skip
-        latency = role_of(run) == "latency" and run["status"] in MEASURED_STATUSES
-        if latency and (timed := len(timed_iterations(run))) < protocol["iterations"]:
-            yield finding("HFB041", pointer, count=timed, wanted=protocol["iterations"])
+
+
+def check_iterations(document: Submission) -> Iterator[Finding]:
+    """HFB041, HFB042, HFB047: as many calls were made and timed as the protocol says."""
+    wanted = document["protocol"]["iterations"]
+    for index, run in enumerate(document["process_runs"]):
+        pointer = f"/process_runs/{index}"
+        if is_measured(run, "cold") and (lacking := lacking_of_cold(run)):
+            yield finding("HFB047", pointer, lacking=", ".join(lacking))
+        if not is_measured(run, "latency"):
+            continue
+        if (timed := len(timed_iterations(run))) != wanted:
+            yield finding("HFB041", pointer, count=timed, wanted=wanted)
+        if (warmup := run["warmup_iterations"]) < LEAST_WARMUP:
+            yield finding("HFB042", pointer, count=warmup, wanted=LEAST_WARMUP)
 
 
 def _accounted_ns(run: ProcessRun) -> int:
@@ -61,13 +77,32 @@ def _steps(run: ProcessRun) -> int:
 
 
 def check_copies(document: Submission) -> Iterator[Finding]:
-    """HFB043: no two process runs took the same time in every iteration, to the nanosecond."""
+    """HFB043: no two process runs took the same times throughout, to the nanosecond."""
     seen: dict[tuple[int, ...], int] = {}
     for index, run in enumerate(document["process_runs"]):
-        iterations = tuple(run.get("iterations_ns", ()))
-        if iterations and (first := seen.setdefault(iterations, index)) != index:
-            pointer = f"/process_runs/{index}/iterations_ns"
+        field, durations = _durations(run)
+        if durations and (first := seen.setdefault(durations, index)) != index:
+            pointer = f"/process_runs/{index}/{field}"
             yield finding("HFB043", pointer, other=f"/process_runs/{first}")
+
+
+def _durations(run: ProcessRun) -> tuple[str, tuple[int, ...]]:
+    """Return what a process run timed call by call, or window by window, and in which field."""
+    if "energy" in run:
+        windows = [*run["energy"]["busy"], *run["energy"]["idle"]]
+        return "energy", tuple(window["duration_ns"] for window in windows)
+    return "iterations_ns", tuple(run.get("iterations_ns", ()))
+
+
+def check_memory(document: Submission) -> Iterator[Finding]:
+    """HFB054: a process takes some of the host's memory, and no more than there is."""
+    # The machine's figure is rounded to whole GiB.
+    most = (document["machine"]["memory_gib"] + 1) * 2**30
+    for index, run in enumerate(document["process_runs"]):
+        for name, count in cast("dict[str, int]", run.get("memory", {})).items():
+            if name.startswith("host_") and not 0 < count <= most:
+                pointer = f"/process_runs/{index}/memory/{name}"
+                yield finding("HFB054", pointer, count=count, limit=most)
 
 
 def check_outputs(document: Submission) -> Iterator[Finding]:

@@ -2,13 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
 
-from hfbench_schema.cells import Cell, parse_cell
+from hfbench_schema.cells import Cell, dominates, parse_cell
 from hfbench_schema.reports import Finding, finding
 from hfbench_schema.submission import (
     FORK_SERVER,
+    HOPELESS_STATUSES,
     MEASURED_STATUSES,
+    SECOND_ATTEMPTS,
     ProcessRun,
     Submission,
     role_of,
@@ -47,7 +48,7 @@ def place_of(run: ProcessRun) -> Place:
 
 
 def check_attempts(document: Submission) -> Iterator[Finding]:
-    """HFB029: a place is measured again only where the first attempt was contaminated."""
+    """HFB029, HFB049: places are measured again where contaminated, and not too many of them."""
     contaminated: set[Place] = set()
     for index, run in enumerate(document["process_runs"]):
         place = place_of(run)
@@ -55,6 +56,29 @@ def check_attempts(document: Submission) -> Iterator[Finding]:
             contaminated |= {place} if run["status"] == "contaminated" else set()
         elif place not in contaminated:
             yield finding("HFB029", f"/process_runs/{index}/attempt", cell=run["cell"])
+    count = sum(run.get("attempt", 0) for run in document["process_runs"])
+    planned = _planned_process_runs(document)
+    if count > (limit := max(1, planned // SECOND_ATTEMPTS)):
+        yield finding("HFB049", "/process_runs", count=count, planned=planned, limit=limit)
+
+
+def _planned_process_runs(document: Submission) -> int:
+    """Return how many first attempts were planned at most.
+
+    That is more than there are where cells were given up. With a budget, what was begun was
+    planned.
+    """
+    protocol, runs = document["protocol"], document["process_runs"]
+    begun: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+    for run in runs:
+        begun[run["cell"], role_of(run)].add(run["block"])
+    planned = 0
+    for cell, _, role in {(run["cell"], run["environment"], role_of(run)) for run in runs}:
+        wanted = wanted_process_runs(role, protocol["process_runs"])
+        blocks = len(begun[cell, role]) if "budget_s" in protocol else wanted
+        # Of the two states of caches that a cold start has, the second may never be reached.
+        planned += blocks * (2 if role == "cold" else 1)
+    return planned
 
 
 def check_roles(document: Submission) -> Iterator[Finding]:
@@ -71,22 +95,27 @@ def check_roles(document: Submission) -> Iterator[Finding]:
 def check_counts(document: Submission) -> Iterator[Finding]:
     """HFB040: as many process runs were measured as were asked for.
 
-    A budget asks for what fits into it, so that what was tried is what was asked for.
+    A budget asks for what fits into it, so that what was tried is what was asked for. A cell
+    that cannot be measured says so itself.
     """
     protocol = document["protocol"]
     labels = [environment["label"] for environment in document["environments"]]
     tried: defaultdict[tuple[str, int, str, str | None], set[Place]] = defaultdict(set)
     measured: Counter[tuple[str, int, str, str | None]] = Counter()
+    hopeless: set[tuple[str, int, str, str | None]] = set()
     for run in document["process_runs"]:
         key = run["cell"], run["environment"], role_of(run), run.get("caches")
         tried[key].add(place_of(run))
         measured[key] += run["status"] in MEASURED_STATUSES
+        if run["status"] in HOPELESS_STATUSES:
+            hopeless.add(key)
     for key, places in tried.items():
         cell, index, role, _ = key
         wanted = wanted_process_runs(role, protocol["process_runs"])
         if "budget_s" in protocol:
             wanted = len(places)
-        if (count := measured[key]) < wanted and index < len(labels):
+        lacking = (count := measured[key]) < wanted and key not in hopeless
+        if lacking and index < len(labels):
             yield finding(
                 "HFB040", cell=cell, environment=labels[index], role=role, count=count,
                 wanted=wanted,
@@ -94,40 +123,39 @@ def check_counts(document: Submission) -> Iterator[Finding]:
 
 
 def check_launches(document: Submission) -> Iterator[Finding]:
-    """HFB035, HFB039: what took no time was not launched, and only torch on a CPU is forked."""
+    """HFB035, HFB039: what took no time was not launched, and what cannot be forked was not."""
     forked = document["protocol"]["launch"] == FORK_SERVER
     for index, run in enumerate(document["process_runs"]):
         pointer, cell = f"/process_runs/{index}", cell_of(run)
         if run["wall_ns"] == 0 and run["status"] not in NOT_LAUNCHED:
             yield finding("HFB035", pointer, status=run["status"])
-        if forked and cell and (cell.framework, cell.device) != ("torch", "cpu"):
-            yield finding("HFB039", pointer, cell=run["cell"])
+        forkable = cell is None or (cell.framework, cell.device) == ("torch", "cpu")
+        if forked and (not forkable or role_of(run) == "cold"):
+            yield finding("HFB039", pointer, cell=run["cell"], role=role_of(run))
 
 
 def check_skipped(document: Submission) -> Iterator[Finding]:
     """HFB038: a skipped cell names a smaller one that ran out of memory in its environment."""
     exhausted = {
-        (run["environment"], run["cell"])
+        (run["environment"], role_of(run), run["cell"])
         for run in document["process_runs"]
         if run["status"] in OUT_OF_MEMORY
     }
     for index, run in enumerate(document["process_runs"]):
         if run["status"] == "skipped_dominated":
             named = (word.strip(".,:;()") for word in run["reason"].split())
-            smaller = [name for name in named if (run["environment"], name) in exhausted]
-            if not any(_dominates(name, run["cell"]) for name in smaller):
+            place = run["environment"], role_of(run)
+            smaller = [name for name in named if (*place, name) in exhausted]
+            if not any(_is_dominated(run["cell"], name) for name in smaller):
                 yield finding("HFB038", f"/process_runs/{index}/reason", cell=run["cell"])
 
 
-def _dominates(smaller: str, larger: str) -> bool:
-    """Whether a cell that needs too much memory shows that another does."""
+def _is_dominated(cell: str, smaller: str) -> bool:
+    """Whether a cell that needs too much memory shows that another does; no ids show nothing."""
     try:
-        a, b = parse_cell(smaller), parse_cell(larger)
+        return dominates(parse_cell(smaller), parse_cell(cell))
     except ValueError:
         return False
-    same_kind = replace(a, batch_size=b.batch_size, sequence_length=b.sequence_length) == b
-    fits = a.batch_size <= b.batch_size and a.sequence_length <= b.sequence_length
-    return same_kind and fits
 
 
 def cell_of(run: ProcessRun) -> Cell | None:

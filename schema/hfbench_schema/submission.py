@@ -4,6 +4,7 @@ The truth is `schemas/submission-1.json`; these types follow it, so that code wh
 validated a document can read it without casts. All durations are integer nanoseconds.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Any, Final, NotRequired, TypedDict
@@ -13,6 +14,8 @@ from hfbench_schema.canonical import strict_json
 SUBMISSION_SCHEMA: Final = "urn:hfbench:schema:submission:1"
 MEASURED_STATUSES: Final = ("ok", "no_steady_state")
 """The statuses of a process run whose timed iterations count."""
+HOPELESS_STATUSES: Final = ("unsupported", "skipped_dominated")
+"""The statuses of which one process run says all: another one would end alike."""
 ROLES: Final = ("latency", "cold", "memory", "energy")
 """What a process run is for; only `latency` has timed iterations to compare."""
 FEWER_PROCESS_RUNS: Final = {"cold": 3, "memory": 2, "energy": 2}
@@ -26,6 +29,8 @@ COMPARED_PACKAGES: Final = ("transformers", "torch", "tensorflow")
 """The packages that make an environment another one, beside Python and the replica."""
 _DISTRIBUTIONS: Final = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-intel")}
 """Under which names a package is distributed, where that is not its own alone."""
+SECOND_ATTEMPTS: Final = 5
+"""One in so many process runs may be repeated after contamination, and one in any sitting."""
 
 
 class Client(TypedDict):
@@ -243,25 +248,34 @@ def compared_versions(
 ) -> tuple[tuple[tuple[str, str], ...], str, int]:
     """Return what tells an environment from others.
 
-    Package and version of COMPARED_PACKAGES as far as installed, in that order; Python's
-    major.minor; the replica. What no index has is told apart by its content, as in
-    `5.24.0.dev0@1f2e3d4c5b6a`.
+    Distribution and version of COMPARED_PACKAGES as far as installed, in that order, as in
+    `tensorflow-cpu` and `2.20.0`; Python's major.minor; the replica. What no index has is told
+    apart by its content, as in `5.24.0.dev0@1f2e3d4c5b6a`.
     """
-    versions = tuple(
-        (name, version)
-        for name in COMPARED_PACKAGES
-        if (version := _version(environment, _DISTRIBUTIONS.get(name, (name,)))) is not None
-    )
+    packages, sources = environment["packages"], environment.get("sources", {})
+    found = (installed_version(packages, sources, name) for name in COMPARED_PACKAGES)
+    versions = tuple(version for version in found if version is not None)
     return versions, ".".join(environment["python"].split(".")[:2]), environment["replica"]
 
 
-def _version(environment: EnvironmentFacts, distributions: tuple[str, ...]) -> str | None:
-    """Return the version of the first distribution that is installed, with its content if known."""
-    for name in distributions:
-        if name in environment["packages"]:
-            source = environment.get("sources", {}).get(name)
+def package_of(distribution: str) -> str:
+    """Return the package that a distribution holds: `tensorflow` for `tensorflow-cpu`."""
+    found = (name for name, names in _DISTRIBUTIONS.items() if distribution in names)
+    return next(found, distribution)
+
+
+def installed_version(
+    packages: Mapping[str, str], sources: Mapping[str, Source], package: str
+) -> tuple[str, str] | None:
+    """Return which distribution of a package is installed, and its version; None if none is.
+
+    The version of what no index has ends with its content.
+    """
+    for name in _DISTRIBUTIONS.get(package, (package,)):
+        if name in packages:
+            source = sources.get(name)
             content = f"@{source['content'][:12]}" if source else ""
-            return environment["packages"][name] + content
+            return name, packages[name] + content
     return None
 
 

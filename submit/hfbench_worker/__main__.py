@@ -27,6 +27,7 @@ def main() -> None:
     plan: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
     die_with_parent()
     answer_plan(plan)
+    _end_compile_workers()
     sys.stdout.flush()
     sys.stderr.flush()
     # Tearing down torch takes a second that nobody needs.
@@ -59,7 +60,19 @@ def _measure(plan: dict[str, Any], answers: Answers) -> None:
         self_check.measure(plan, answers)
         return
     workload = open_workload(plan, answers)
-    answers.emit("measured", **ROLES[role](plan, workload, answers))
+    fields = ROLES[role](plan, workload, answers)
+    workload.check()  # last: it would take the first use of the device from the first call
+    answers.emit("measured", **fields)
+
+
+def _end_compile_workers() -> None:
+    """Wait for the processes that torch.compile compiles in, where it has started any.
+
+    Left behind, they would compute on, and nobody would count their CPU time as this worker's.
+    """
+    if pool := sys.modules.get("torch._inductor.async_compile"):
+        with contextlib.suppress(Exception):  # the answer is given; the parent ends what is left
+            pool.shutdown_compile_workers()
 
 
 def _settle(cpus: list[int] | None) -> None:

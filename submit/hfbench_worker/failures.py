@@ -3,13 +3,26 @@
 import os
 import traceback
 
-_NO_HOST_MEMORY = ("DefaultCPUAllocator", "can't allocate memory", "Cannot allocate memory")
-_NO_DEVICE_MEMORY = ("CUDA out of memory", "CUDA error: out of memory", "CUDA_ERROR_OUT_OF_MEMORY")
+_NO_HOST_MEMORY = (
+    *("DefaultCPUAllocator", "can't allocate memory", "Cannot allocate memory", "std::bad_alloc"),
+    "HOST_ALLOCATION_FAILED",
+)
+_NO_DEVICE_MEMORY = (
+    *("CUDA out of memory", "CUDA error: out of memory", "CUDA_ERROR_OUT_OF_MEMORY"),
+    # CUDA's libraries, whose workspaces the framework's allocator does not know of.
+    *("_STATUS_ALLOC_FAILED", "DEVICE_ALLOCATION_FAILED"),
+)
 _GPU_FAILED = (
     *("CUDA error", "CUDA driver error", "CUDA_ERROR", "CUBLAS_STATUS", "CUDNN_STATUS"),
     *("cuDNN error", "NVML_ERROR", "GPU is lost", "fallen off the bus"),
 )
-_NO_KERNEL = ("not implemented for 'Half'", "not implemented for 'BFloat16'")
+_NO_KERNEL = (
+    *("not implemented for 'Half'", "not implemented for 'BFloat16'", "not support bfloat16"),
+    # What the GPU, or the framework as it was built, is too old or too new for.
+    *("_STATUS_NOT_SUPPORTED", "_STATUS_ARCH_MISMATCH", "CUDA_ERROR_NOT_SUPPORTED"),
+    *("CUDA error: operation not supported", "no kernel image", "CUDA_ERROR_NO_BINARY_FOR_GPU"),
+)
+_MIXED_TYPES = ("expected scalar type", "mixed dtype", "to have the same dtype")
 _DEPRECATED = f"transformers{os.sep}models{os.sep}deprecated{os.sep}"
 _NO_COMPILER = {
     "InvalidCxxCompiler": "there is no working C++ compiler",
@@ -42,6 +55,8 @@ def describe(error: BaseException) -> tuple[str, str]:
             return "unsupported", f"{sentence}, which mode compile needs: {_first_line(error)}"
     if any(mark in text for mark in _NO_KERNEL):
         return "unsupported", f"the framework has no kernel for it: {_first_line(error)}"
+    if any(mark in text for mark in _MIXED_TYPES):
+        return "unsupported", f"the network mixes types in this precision: {_first_line(error)}"
     status, details = classify(error), "".join(traceback.format_exception(error))
     if status == "error" and _DEPRECATED in details:
         return "unsupported", (

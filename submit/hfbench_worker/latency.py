@@ -4,7 +4,7 @@ from typing import Any
 
 from hfbench_worker.answers import Answers
 from hfbench_worker.failures import MeasurementError
-from hfbench_worker.timing import time_calls
+from hfbench_worker.timing import CALLS_PHASES, time_calls
 from hfbench_worker.workload import REFERENCE, Workload, build_and_prepare
 
 TOLERANCES = {
@@ -32,6 +32,7 @@ def measure(plan: dict[str, Any], workload: Workload, answers: Answers) -> dict[
     iterations_ns, warmup, steady = time_calls(
         workload.call, workload.synchronize, plan["iterations"], answers.begin
     )
+    answers.begin(CALLS_PHASES[1])  # one more, which may take as long as any
     output = workload.call(0)
     return {
         "status": "ok" if steady else "no_steady_state",

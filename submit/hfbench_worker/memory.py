@@ -10,7 +10,7 @@ from typing import Any
 
 from hfbench_worker.answers import Answers
 from hfbench_worker.failures import MeasurementError
-from hfbench_worker.timing import CALLS_PHASES
+from hfbench_worker.timing import Announcements
 from hfbench_worker.workload import Workload, build_and_prepare
 
 CALLS = 8
@@ -47,9 +47,9 @@ def _built_on_device(workload: Workload) -> dict[str, int]:
 
 
 def _call_often(workload: Workload, answers: Answers) -> None:
+    announcements = Announcements(answers.begin)
     for number in range(CALLS):
-        if number < len(CALLS_PHASES):
-            answers.begin(CALLS_PHASES[number])
+        announcements.before(number)
         workload.call(number)
         workload.synchronize()
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from hfbench_worker.failures import MeasurementError
 from hfbench_worker.tensorflow_library import AutoConfig, TFAutoModel, tf, tf_keras, transformers
+from hfbench_worker.workload import WEIGHT_BOUND, WEIGHT_POOL
 
 POLICIES = {
     "fp32": "float32",
@@ -17,10 +18,6 @@ POLICIES = {
     "fp16-autocast": "mixed_float16",
 }
 """What Keras calls a precision: the first three keep weights in it, the others compute in it."""
-WEIGHT_BOUND = 0.02 * 3**0.5
-"""Weights are uniform within +- this: standard deviation 0.02, as transformers initialises."""
-WEIGHT_POOL = 4_000_037
-"""Random numbers drawn; a prime, so that no matrix begins where another of its size does."""
 
 
 def build_network(model: dict[str, Any], seed: int, precision: str, example: dict[str, Any]) -> Any:

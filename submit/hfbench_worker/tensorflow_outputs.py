@@ -50,5 +50,8 @@ def refusal(error: Exception) -> str:
     """
     innermost = str(error).partition("Call arguments received")[0].strip()
     text = re.split(r"\n\s*\n", innermost)[-1].strip()
+    if len(text) <= _LONGEST_REASON:
+        return text
     half = _LONGEST_REASON // 2
-    return text if len(text) <= _LONGEST_REASON else f"{text[:half]} ... {text[-half:]}"
+    end = text[-half:].partition(" ")[2]  # what is left of a path no longer looks like one
+    return f"{text[:half]} ... {end}"

@@ -1,6 +1,5 @@
 """A TensorFlow cell: the network of its model, in its mode and precision, on rotated inputs."""
 
-import importlib.metadata
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,13 +7,12 @@ from typing import Any
 
 from hfbench_worker import tensorflow_outputs
 from hfbench_worker.failures import MeasurementError
-from hfbench_worker.tensorflow_inputs import INPUTS, KINDS, build_inputs
+from hfbench_worker.tensorflow_inputs import KINDS, build_inputs
 from hfbench_worker.tensorflow_library import tf
 from hfbench_worker.tensorflow_models import POLICIES, build_network
+from hfbench_worker.workload import ANCHOR_FLOATS, ANCHOR_SIDE, INPUTS, installed_version
 
 MODES = ("eager", "graph", "xla")
-ANCHOR_SIDE = 1024
-ANCHOR_FLOATS = 64 * 2**20 // 4
 _GPU = "GPU:0"
 _DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu", "tf-keras", "transformers")
 _REFUSED_CALL = (
@@ -49,7 +47,7 @@ class TensorFlowWorkload:
     def loaded(self) -> dict[str, Any]:
         """Return the versions installed, and thread counts as TensorFlow reports them."""
         threading = tf.config.threading
-        installed = {d: _installed_version(d) for d in _DISTRIBUTIONS}
+        installed = {d: installed_version(d) for d in _DISTRIBUTIONS}
         return {
             "packages": {name: version for name, version in installed.items() if version},
             "threads": {
@@ -96,6 +94,9 @@ class TensorFlowWorkload:
     def digest(self, output: object) -> str:
         """Return the SHA-256 of a result, as fp32."""
         return tensorflow_outputs.digest(tensorflow_outputs.compared_array(output))
+
+    def check(self) -> None:
+        """Try nothing: Keras computes in the precision it was told, or the call fails."""
 
     def device_memory(self) -> dict[str, int]:
         """Return what the GPU allocator says; what it has reserved, it does not say."""
@@ -165,13 +166,6 @@ def _set_threads(threads: int) -> None:
     """Set both thread pools; OMP_NUM_THREADS means nothing to TensorFlow itself."""
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
-
-
-def _installed_version(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _unsupported(reason: str) -> MeasurementError:

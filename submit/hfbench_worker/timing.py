@@ -9,6 +9,25 @@ from hfbench_worker.steady_state import LEAST_WARMUP, is_steady, most_iterations
 
 CALLS_PHASES = ("first call", "calls")
 """What a parent is told before the first call, which may compile, and before all others."""
+ANNOUNCED_EVERY_NS = 10_000_000_000
+"""Far less than any timeout; and what the parent does at it disturbs a call in 10 s at most."""
+
+
+class Announcements:
+    """Tells the parent that calls go on: at each it restarts its timeout.
+
+    So a call may take the whole timeout, however many there are.
+    """
+
+    def __init__(self, begin: Callable[[str], None]) -> None:
+        self._begin, self._last_ns = begin, 0
+
+    def before(self, number: int) -> None:
+        """Announce a call, outside what is timed, if it is time to."""
+        first = number < len(CALLS_PHASES)
+        if first or perf_counter_ns() - self._last_ns >= ANNOUNCED_EVERY_NS:
+            self._begin(CALLS_PHASES[min(number, 1)])
+            self._last_ns = perf_counter_ns()
 
 
 def time_calls(
@@ -23,17 +42,20 @@ def time_calls(
         call: the work; it gets the number of the call, to rotate its inputs by.
         synchronize: returns when the device has finished all it was given.
         timed: how many calls count.
-        begin: is told, outside what is timed, when one of `CALLS_PHASES` begins.
+        begin: is told, outside what is timed, when one of `CALLS_PHASES` begins, and again every
+            `ANNOUNCED_EVERY_NS`.
 
     Returns:
         Every call's duration in ns, the number of warm-up calls, and whether a steady state was
         found. Without one, the last `timed` calls count.
     """
-    iterations_ns = time_first_calls(call, synchronize, LEAST_WARMUP + 2 * timed, begin)
+    announcements = Announcements(begin)
+    iterations_ns = _time_calls(call, synchronize, LEAST_WARMUP + 2 * timed, announcements)
     with garbage_collection_off():
         while not (steady := is_steady(iterations_ns[-2 * timed :])):
             if len(iterations_ns) >= most_iterations(timed):
                 break
+            announcements.before(len(iterations_ns))
             iterations_ns.append(_time_call(call, synchronize, len(iterations_ns)))
     return iterations_ns, len(iterations_ns) - timed, steady
 
@@ -45,11 +67,19 @@ def time_first_calls(
     begin: Callable[[str], None],
 ) -> list[int]:
     """Return how long each of the first `calls` calls takes, in ns; arguments as `time_calls`."""
+    return _time_calls(call, synchronize, calls, Announcements(begin))
+
+
+def _time_calls(
+    call: Callable[[int], object],
+    synchronize: Callable[[], None],
+    calls: int,
+    announcements: Announcements,
+) -> list[int]:
     iterations_ns: list[int] = []
     with garbage_collection_off():
         for number in range(calls):
-            if number < len(CALLS_PHASES):
-                begin(CALLS_PHASES[number])
+            announcements.before(number)
             iterations_ns.append(_time_call(call, synchronize, number))
     return iterations_ns
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import torch
 
-INPUTS = 4
-"""Distinct inputs, rotated, so that nothing can be answered from a cache."""
+from hfbench_worker.workload import INPUTS
 
 
 def build_inputs(model: dict[str, Any], cell: dict[str, Any], seed: int) -> list[dict[str, Any]]:

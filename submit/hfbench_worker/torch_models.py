@@ -1,6 +1,8 @@
 """Networks from a suite's embedded config: no download, the same on every machine."""
 
 import contextlib
+import re
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -14,12 +16,7 @@ from transformers import (
 )
 
 from hfbench_worker.failures import MeasurementError
-
-WEIGHT_BOUND = 0.02 * 3**0.5
-"""Weights are uniform within +- this: standard deviation 0.02, as transformers initialises."""
-
-WEIGHT_POOL = 4_000_037
-"""Random numbers drawn; a prime, so that no matrix begins where another of its size does."""
+from hfbench_worker.workload import WEIGHT_BOUND, WEIGHT_POOL
 
 GENERATORS = ("prefill", "decode")
 """The kinds of inputs that a language model with its head answers; others take the base model."""
@@ -34,24 +31,71 @@ def build_network(model: dict[str, Any], seed: int) -> Any:
     Raises:
         MeasurementError: this transformers version does not know the architecture.
     """
+    network = _empty_network(model).float().eval()
+    network.tie_weights()  # which the library leaves to its initialisation
+    _fill_weights(network, seed)
+    return network
+
+
+def cast_network(network: Any, model: dict[str, Any], dtype: torch.dtype) -> None:
+    """Cast a network as `from_pretrained(dtype=...)` would have loaded it.
+
+    That makes it under another default type: what an architecture makes in fp32 all the same,
+    such as rotary frequencies, stays so, and so do the parameters that it names.
+    """
+    with _default_dtype(dtype):
+        loaded = _empty_network(model)
+    likes = dict(_tensors(loaded))
+    kept = _kept_in_fp32(network, dtype)
+    for name, tensor in _tensors(network):
+        if tensor.is_floating_point() and not kept(name):
+            tensor.data = tensor.data.to(likes[name].dtype)
+
+
+def _empty_network(model: dict[str, Any]) -> Any:
+    """Build the network, its weights left as the memory happens to be."""
     builder = AutoModelForCausalLM if model["inputs"] in GENERATORS else AutoModel
     try:
         with _no_initialisation():
             network = builder.from_config(_config(model["config"]))
     except (ValueError, ImportError) as error:
         raise _unknown(model["config"], str(error).partition("\n")[0]) from error
-    if model["inputs"] == "features":
-        network = network.get_encoder()
-    network = network.float().eval()
-    network.tie_weights()  # which the library leaves to its initialisation
-    _fill_weights(network, seed)
-    return network
+    return network.get_encoder() if model["inputs"] == "features" else network
+
+
+@contextlib.contextmanager
+def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(usual)
+
+
+def _tensors(network: Any) -> list[tuple[str, Any]]:
+    return [*network.named_parameters(), *network.named_buffers()]
+
+
+def _kept_in_fp32(network: Any, dtype: torch.dtype) -> Callable[[str], bool]:
+    """Return what tells the parameters that the architecture wants loaded in fp32.
+
+    Some because fp16 cannot hold what they compute, others whatever the type.
+    """
+    marks = ["_keep_in_fp32_modules_strict"]
+    if dtype == torch.float16:
+        marks.append("_keep_in_fp32_modules")
+    modules = [re.escape(name) for mark in marks for name in getattr(network, mark, None) or ()]
+    pattern = re.compile(rf"(^|\.)({'|'.join(modules)})(\.|$)")
+    return lambda name: bool(modules) and pattern.search(name) is not None
 
 
 def _config(fields: dict[str, Any]) -> Any:
     if fields["model_type"] not in transformers.CONFIG_MAPPING:
         raise _unknown(fields, "this version does not have the architecture")
-    others = {name: value for name, value in fields.items() if name != "model_type"}
+    # Without the types that it was saved in, which are not those that a cell asks for.
+    left_out = ("model_type", "dtype", "torch_dtype")
+    others = {name: value for name, value in fields.items() if name not in left_out}
     return AutoConfig.for_model(fields["model_type"], **others)
 
 

@@ -1,4 +1,4 @@
-"""Precisions of torch, each found to work by trying it."""
+"""Precisions of torch, and the trial that shows whether they work."""
 
 import warnings
 from contextlib import AbstractContextManager, nullcontext
@@ -18,17 +18,16 @@ class Precision:
     `weights` is the type of weights and inputs; `context()` is what the forward pass runs under.
 
     Raises:
-        MeasurementError: the device cannot multiply matrices in this precision.
+        MeasurementError: there is no such precision.
     """
 
     def __init__(self, name: str, device: torch.device) -> None:
         if name.removesuffix(_AUTOCAST) not in _DTYPES or name == f"fp32{_AUTOCAST}":
             raise _unsupported(name, device, "hfbench does not know this precision")
-        self._device = device
+        self._name, self._device = name, device
         self._computed = _DTYPES[name.removesuffix(_AUTOCAST)]
         self._autocast = name.endswith(_AUTOCAST)
         self.weights = torch.float32 if self._autocast else self._computed
-        self._try(name)
 
     def context(self, cache: bool = True) -> AbstractContextManager[Any]:
         """Return a fresh context; `cache` lets autocast keep weights it has cast, within it."""
@@ -39,8 +38,12 @@ class Precision:
         )
         return context
 
-    def _try(self, name: str) -> None:
-        """Multiply: where autocast cannot, torch warns, and would go on in fp32."""
+    def check(self) -> None:
+        """Multiply: where autocast cannot, torch warns, and goes on in fp32.
+
+        Raises:
+            MeasurementError: the device cannot multiply matrices in this precision.
+        """
         ones = torch.ones(16, 16, dtype=self.weights, device=self._device)
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
@@ -48,10 +51,13 @@ class Precision:
                 with torch.inference_mode(), self.context():
                     computed = (ones @ ones).dtype
             except RuntimeError as error:
-                raise _unsupported(name, self._device, str(error).partition("\n")[0]) from error
+                raise self._refused(str(error).partition("\n")[0]) from error
         if computed != self._computed:
             said = "; ".join(str(w.message).partition("\n")[0] for w in warned)
-            raise _unsupported(name, self._device, said or f"torch computes in {computed} instead")
+            raise self._refused(said or f"torch computes in {computed} instead")
+
+    def _refused(self, why: str) -> MeasurementError:
+        return _unsupported(self._name, self._device, why)
 
 
 def _unsupported(name: str, device: torch.device, why: str) -> MeasurementError:

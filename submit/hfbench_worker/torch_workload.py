@@ -8,21 +8,20 @@ import transformers
 
 from hfbench_worker import torch_modes, torch_outputs
 from hfbench_worker.failures import MeasurementError
-from hfbench_worker.torch_inputs import INPUTS, build_inputs, build_prompt, generation_arguments
-from hfbench_worker.torch_models import GENERATORS, build_network
+from hfbench_worker.torch_inputs import build_inputs, build_prompt, generation_arguments
+from hfbench_worker.torch_models import GENERATORS, build_network, cast_network
 from hfbench_worker.torch_precision import Precision
 from hfbench_worker.torch_prompt import CachedPrompt
+from hfbench_worker.workload import ANCHOR_FLOATS, ANCHOR_SIDE, INPUTS, installed_version
 
 MODES = ("eager", "torchscript", "compile")
-ANCHOR_SIDE = 1024
-ANCHOR_FLOATS = 64 * 2**20 // 4
 
 
 class TorchWorkload:
     """See `hfbench_worker.workload.Workload`.
 
     Raises:
-        MeasurementError: torch has no such mode, or the device or the precision does not work.
+        MeasurementError: torch has no such mode or precision, or the device does not work.
     """
 
     def __init__(self, plan: dict[str, Any]) -> None:
@@ -33,9 +32,10 @@ class TorchWorkload:
         self._precision = Precision(self._cell["precision"], self._device)
 
     def loaded(self) -> dict[str, Any]:
-        """Return versions, and thread counts as torch reports them."""
+        """Return the versions installed, and thread counts as torch reports them."""
+        own = {"torch": torch.__version__, "transformers": transformers.__version__}
         return {
-            "packages": {"torch": torch.__version__, "transformers": transformers.__version__},
+            "packages": {name: installed_version(name) or own[name] for name in own},
             "threads": {
                 "intra_op": torch.get_num_threads(),
                 "inter_op": torch.get_num_interop_threads(),
@@ -59,7 +59,8 @@ class TorchWorkload:
 
     def prepare(self) -> None:
         """Cast, fill the cache that decode calls continue, and trace or wrap."""
-        self._network.to(self._precision.weights)
+        if self._precision.weights != torch.float32:
+            cast_network(self._network, self._plan["model"], self._precision.weights)
         self._inputs = [self._on_device(i, self._precision.weights) for i in self._inputs]
         with torch.inference_mode(), self._precision.context():
             prompt = self._cached_prompt()
@@ -82,6 +83,10 @@ class TorchWorkload:
     def digest(self, output: object) -> str:
         """Return the SHA-256 of a result, as fp32."""
         return torch_outputs.digest(self._compared(output))
+
+    def check(self) -> None:
+        """Try the precision."""
+        self._precision.check()
 
     def device_memory(self) -> dict[str, int]:
         """Return what the CUDA allocator says."""

@@ -1,13 +1,31 @@
 """What every role measures: one cell's network in its mode and precision, ready to be called."""
 
+import importlib.metadata
 import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 from hfbench_worker.answers import Answers
 
 REFERENCE = {"mode": "eager", "precision": "fp32"}
 """What every output is compared with."""
+
+INPUTS = 4
+"""Distinct inputs, rotated, so that nothing can be answered from a cache."""
+
+WEIGHT_BOUND = 0.02 * 3**0.5
+"""Weights are uniform within +- this: standard deviation 0.02, as transformers initialises."""
+
+WEIGHT_POOL = 4_000_037
+"""Random numbers drawn; a prime, so that no matrix begins where another of its size does."""
+
+ANCHOR_SIDE = 1024
+"""Rows and columns of the matrices that the anchor multiplies."""
+
+ANCHOR_FLOATS = 64 * 2**20 // 4
+"""How many fp32 numbers the anchor copies: 64 MiB."""
 
 
 class Workload(Protocol):
@@ -41,6 +59,13 @@ class Workload(Protocol):
             MeasurementError: it holds NaN or infinity.
         """
 
+    def check(self) -> None:
+        """Find out, by computing, that the device computes in the cell's precision.
+
+        Raises:
+            MeasurementError: it does not.
+        """
+
     def device_memory(self) -> dict[str, int]:
         """Return bytes `allocated`, `peak` and `reserved` on the device; nothing on the CPU."""
 
@@ -62,6 +87,19 @@ def open_workload(plan: dict[str, Any], answers: Answers) -> Workload:
         workload = _import_workload(plan)
     answers.emit("loaded", **workload.loaded(), placement=_placement(plan))
     return workload
+
+
+def installed_version(distribution: str) -> str | None:
+    """Return the version of an installed distribution, None if it is not installed.
+
+    It is read from the folder that the module of that name was imported from: that is what
+    computes. `__version__` will not do: CUDA wheels add `+cu130` to the version they are
+    installed under.
+    """
+    module = sys.modules.get(distribution)
+    folders = [str(Path(str(module.__file__)).parent.parent)] if module else sys.path
+    found = next(iter(importlib.metadata.distributions(name=distribution, path=folders)), None)
+    return found.version if found else None
 
 
 def build_and_prepare(workload: Workload, answers: Answers, reference: bool = False) -> None:

@@ -23,6 +23,7 @@ from hfbench_schema.canonical import strict_json
 BERT = "smoke/bert-base/torch-eager/cpu/fp32/b1-s64"
 COMPILED = BERT.replace("eager", "compile")
 DEV = "5.24.0.dev0"
+NOT_INTERLEAVED = "not interleaved: its interval allows for the sittings to differ"
 BOTH = ("--baseline", f"transformers=={OLD}", "--candidate", f"transformers=={NEW}")
 
 
@@ -80,6 +81,13 @@ def test_a_cell_that_lost_a_side_does_not_spoil_the_others(folder: Path, maker: 
     assert bert["process_runs"] == [5, 10]
     assert [row["process_runs"] for row in others] == [[10, 10], [10, 10]]
     assert bert["detectable"] > 1.02 > max(row["detectable"] for row in others)
+    assert comparison["interleaved"] == [2, 3]
+    assert comparison["provisional"].startswith("not interleaved in 1 of 3 cells, too few cells")
+    marked = [NOT_INTERLEAVED in row["flags"] for row in (bert, *others)]
+    assert marked == [True, False, False]
+    text = CliRunner().invoke(main, ["compare", str(folder), *BOTH]).output
+    assert "design: interleaved in 2 of 3 cells; in the others: sittings" in text
+    assert text.rstrip().endswith("of 3 cells (provisional in 1 of 3)")
 
 
 def test_a_budget_may_end_a_sitting_in_any_block(folder: Path, maker: Maker) -> None:
@@ -120,7 +128,135 @@ def test_builds_of_one_version_are_told_apart(folder: Path, maker: Maker) -> Non
     CliRunner().invoke(main, ["release", str(folder)])
     table = strict_json((folder / "releases" / "2026.11.1" / "comparisons.json").read_bytes())
     newest = [c["candidate"].split(",")[0] for c in table]
-    assert newest == [f"transformers {DEV}@{c}" for c in ("0a2e3d4c0a2e", *["1f2e3d4c1f2e"] * 2)]
+    assert newest == [f"transformers {DEV}@{c}" for c in ("0a2e3d4c0a2e", "1f2e3d4c1f2e")]
+
+
+def test_a_release_is_preferred_to_builds_of_its_version(folder: Path, maker: Maker) -> None:
+    document = maker.document([OLD, "5.24.0", "a", "b"])
+    for place, commit in ((2, "1f2e3d4c"), (3, "0a2e3d4c")):
+        from_git(document, place, commit)
+    document["environments"][2]["packages"]["transformers"] = "5.24.0"
+    store_with(folder, document)
+    asked = ("--baseline", f"transformers=={OLD}", "--candidate")
+    (comparison,) = compare(folder, *asked, "transformers==5.24.0")
+    assert comparison["candidate"].startswith("transformers 5.24.0, torch")
+    (comparison,) = compare(folder, *asked, "transformers @ 1f2e")
+    assert comparison["candidate"].startswith("transformers 5.24.0@1f2e3d4c1f2e, torch")
+    assert [c["candidate"].split(",")[0].split()[1] for c in released(folder)] == [
+        *(f"{DEV}@0a2e3d4c0a2e", "5.24.0", "5.24.0@1f2e3d4c1f2e"),
+        *("5.24.0", "5.24.0@1f2e3d4c1f2e"),
+    ]
+
+
+def released(folder: Path) -> Any:
+    """Return the comparisons of a store's first release."""
+    assert CliRunner().invoke(main, ["release", str(folder)]).exit_code == 0
+    return strict_json((folder / "releases" / "2026.11.1" / "comparisons.json").read_bytes())
+
+
+def with_canary(document: Document) -> Document:
+    """Let the last environment have process runs of bert alone."""
+    last = len(document["environments"]) - 1
+    document["process_runs"] = [
+        run for run in document["process_runs"] if run["environment"] != last or run["cell"] == BERT
+    ]
+    return document
+
+
+def test_a_replica_of_one_cell_is_compared_in_that_cell(folder: Path, maker: Maker) -> None:
+    first, second = (with_canary(maker.document([OLD, NEW, OLD])) for _ in range(2))
+    store_with(folder, first, maker.document(), second)
+    check, versions = released(folder)
+    assert [len(c["cells"]) for c in (versions, check)] == [3, 1]
+    assert (versions["sittings"], check["sittings"]) == ([3, 3], [2, 2])
+    assert check["same_versions"] is True
+    assert check["warnings"] == []
+    assert check["cells"][0]["cell"] == BERT
+    assert check["cells"][0]["process_runs"] == [10, 10]
+    assert check["cells"][0]["verdict"] in ("equivalent", "inconclusive")
+
+
+def test_replicas_are_never_compared_across_what_else_they_differ_in(
+    folder: Path, maker: Maker
+) -> None:
+    """Numbers of replicas mean nothing beyond their sitting."""
+    document, other = maker.document([OLD, NEW, OLD, NEW]), maker.document([NEW, NEW])
+    document["environments"][3]["packages"]["tokenizers"] = "0.99.0"
+    other["environments"][1]["packages"]["tokenizers"] = "0.99.0"
+    store_with(folder, document, other)
+    found = [(c["baseline"], c["candidate"].partition(", replica")[2]) for c in released(folder)]
+    title = f"transformers {OLD}, torch 2.13.0+cpu, Python 3.11"
+    assert sorted(found) == [(title, ""), (title, " 1")]
+    asked = ["--baseline", f"transformers=={NEW}", "--candidate", f"transformers=={NEW}"]
+    result = CliRunner().invoke(main, ["compare", str(folder), *asked])
+    assert result.exit_code == 2
+    assert "no sitting with two replicas of it" in result.output
+
+
+def test_tensorflow_goes_by_either_name_and_its_distributions_stay_apart(
+    folder: Path, maker: Maker
+) -> None:
+    document = maker.document([NEW, NEW, NEW])
+    for facts, (name, version) in zip(
+        document["environments"],
+        (("tensorflow", "2.20.0"), ("tensorflow-cpu", "2.20.0"), ("tensorflow-cpu", "2.21.0")),
+        strict=True,
+    ):
+        facts["packages"][name] = version
+        facts["replica"] = 0
+        del facts["packages"]["torch"]
+    store_with(folder, document)
+    for old in ("tensorflow", "tensorflow-cpu"):
+        for new in ("tensorflow", "tensorflow-cpu"):
+            asked = ("--baseline", f"{old}==2.20.0", "--candidate", f"{new}==2.21.0")
+            comparisons = compare(folder, *asked)
+            assert len(comparisons) == (2 if old == "tensorflow" else 1)
+            assert comparisons[-1]["baseline"].startswith(f"transformers {NEW}, tensorflow")
+            assert not any(c["same_versions"] for c in comparisons)
+    asked = ("--baseline", "tensorflow==2.20.0", "--candidate", "tensorflow-cpu==2.20.0")
+    (comparison,) = compare(folder, *asked)
+    assert comparison["warnings"] == []
+    assert "tensorflow-cpu 2.20.0" in comparison["candidate"]
+    assert released(folder) == []
+
+
+def test_environments_without_a_common_cell_are_not_compared(folder: Path, maker: Maker) -> None:
+    document = maker.document()
+    cells = {0: BERT, 1: BERT.replace("bert-base", "gpt2")}
+    runs = document["process_runs"]
+    document["process_runs"] = [run for run in runs if run["cell"] == cells[run["environment"]]]
+    store_with(folder, document)
+    result = CliRunner().invoke(main, ["compare", str(folder), *BOTH])
+    assert result.exit_code == 2
+    assert "there is no cell whose latency both sides have process runs of" in result.output
+    assert released(folder) == []
+
+
+def test_cells_unsupported_on_both_sides_are_one_line(folder: Path, maker: Maker) -> None:
+    document = maker.document()
+    unsupported = {"status": "unsupported", "reason": "no such thing", "wall_ns": 0}
+    kept = ("cell", "environment", "block", "started_at")
+    document["process_runs"] = [
+        {name: run[name] for name in kept} | unsupported if run["cell"] == BERT else run
+        for run in document["process_runs"]
+    ]
+    (comparison,) = compare(store_with(folder, document), *BOTH)
+    assert [row["cell"].split("/")[1] for row in comparison["cells"]] == ["gpt2", "vit-tiny"]
+    assert comparison["warnings"][0] == "1 cell unsupported in both"
+
+
+def test_what_nobody_watched_is_flagged(folder: Path, maker: Maker) -> None:
+    document = maker.document()
+    for run in of_place(document, BERT, 1)[:2]:
+        del run["contamination"]
+    (comparison,) = compare(store_with(folder, document), *BOTH)
+    assert comparison["cells"][0]["flags"] == ["candidate: not watched in 2 of 5"]
+    other = with_memory_and_energy(maker)
+    for run in other["process_runs"]:
+        run.pop("contamination", None)
+    (family,) = families(accepted(other))
+    assert energy_rows(family)[0]["flags"][0] == "not watched in 1 of 1"
+    assert not any("watched" in flag for row in memory_rows(family) for flag in row["flags"])
 
 
 def accepted(document: Document) -> list[Accepted]:
@@ -131,7 +267,8 @@ def accepted(document: Document) -> list[Accepted]:
 def costly(maker: Maker, cell: str, role: str, **fields: Any) -> Document:
     moment = f"{maker.started + timedelta(minutes=9):%Y-%m-%dT%H:%M:%SZ}"
     common = {"cell": cell, "environment": 0, "started_at": moment, "wall_ns": 9 * 10**9}
-    return {**common, "block": 0, "status": "ok", "role": role, **fields}
+    watched = {"contamination": {"foreign_cpu_ms": 0}}
+    return {**common, **watched, "block": 0, "status": "ok", "role": role, **fields}
 
 
 def compiled(maker: Maker, mode_ms: float, runs: int, noise: float = 0.002) -> Document:
@@ -208,10 +345,20 @@ def test_memory_and_energy_are_centred_over_process_runs(maker: Maker) -> None:
     assert energy["flags"] == ["1 process run failed: error (the counter went away)"]
 
 
+def test_energy_that_nobody_could_measure_has_a_row_that_says_so(maker: Maker) -> None:
+    document = maker.document()
+    without = {"status": "unsupported", "reason": "no counter here"}
+    document["process_runs"].append(costly(maker, BERT, "energy", **without))
+    (family,) = families(accepted(document))
+    (row,) = energy_rows(family)
+    assert (row["measured"], row["source"], row["joules"]) == (0, None, None)
+    assert row["flags"] == ["1 process run failed: unsupported (no counter here)"]
+
+
 def test_other_roles_never_change_a_comparison_and_get_tables_of_their_own(
     tmp_path: Path,
 ) -> None:
-    def released(name: str, document: Document) -> dict[str, Any]:
+    def tables_of(name: str, document: Document) -> dict[str, Any]:
         store = tmp_path / name
         (store / "proposals").mkdir(parents=True)
         store_with(store, document)
@@ -219,8 +366,13 @@ def test_other_roles_never_change_a_comparison_and_get_tables_of_their_own(
         files = (store / "releases" / "2026.11.1").glob("*.json")
         return {path.name: strict_json(path.read_bytes()) for path in files}
 
-    plain = released("plain", Maker().document())
-    full = released("full", with_memory_and_energy(Maker()))
+    plain = tables_of("plain", Maker().document())
+    full = tables_of("full", with_memory_and_energy(Maker()))
+    notes = (tmp_path / "full" / "releases" / "2026.11.1" / "NOTES.md").read_text()
+    assert (
+        "Measured process runs: 30 of role latency, 3 of role memory, "
+        "1 of role energy (1 more failed or were set aside)."
+    ) in notes
     assert full.keys() - plain.keys() == {"memory.json", "energy.json"}
     assert full["comparisons.json"] == plain["comparisons.json"]
     assert len(full["cells.json"]) == len(plain["cells.json"])

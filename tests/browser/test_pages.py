@@ -104,7 +104,7 @@ def test_page_is_quiet_fits_a_phone_and_asks_for_nothing_else(
 
 
 @pytest.mark.parametrize("scheme", GROUNDS)
-@pytest.mark.parametrize("name", ["index.html", "submissions.html", "method.html"])
+@pytest.mark.parametrize("name", ["index.html", "costs.html", "submissions.html", "method.html"])
 def test_text_can_be_read(page: Page, address: str, scheme: str, name: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(f"{address}{name}")

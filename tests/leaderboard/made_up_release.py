@@ -29,7 +29,6 @@ CONSTANTS = {
     "WINSOR_WIDTH_MADS": 4.0,
 }
 
-
 Row = dict[str, Any]
 
 
@@ -163,11 +162,7 @@ def _machine() -> Row:
         "os": "Linux",
         "kernel": "6.1.0-31-amd64",
         "architecture": "x86_64",
-        "cpu": {
-            "name": "AMD EPYC 7B13 64-Core Processor",
-            "physical_cores": 8,
-            "logical_cores": 16,
-        },
+        "cpu": {"name": "AMD EPYC 7B13 64-Core CPU", "physical_cores": 8, "logical_cores": 16},
         "usable_cores": 8,
         "memory_gib": 32,
         "virtualised": True,
@@ -303,11 +298,14 @@ def memory_rows() -> list[Row]:
 
 
 def energy_rows() -> list[Row]:
-    """Return a cell, and one that takes no more than the idle machine."""
+    """Return a cell, one that takes no more than the idle machine, and one without a counter."""
     power = {"source": "nvml", "measured": 2, "busy_watts": 612.4, "idle_watts": 74.0}
     return [
         _place(COMPILED) | power | {"joules": 1.734, "net_joules": 1.525, "spread": 0.013},
         _place(BERT) | power | {"joules": 0.21, "net_joules": -0.0031, "spread": None},
+        _place(GPT)
+        | dict.fromkeys(("source", "busy_watts", "idle_watts", "joules", "net_joules", "spread"))
+        | {"measured": 0, "flags": ["2 process runs failed: unsupported (no counter)"]},
     ]
 
 
@@ -330,6 +328,7 @@ def _versions() -> Row:
         "candidate": NEW,
         "same_versions": False,
         "design": "interleaved",
+        "interleaved": [3, 3],
         "sitting_sd": 0.0,
         "sittings": [1, 1],
         "provisional": None,
@@ -347,7 +346,14 @@ def _versions() -> Row:
 def _check() -> Row:
     compared = _compared(BERT, "equivalent", 1.0012, 0.9969, 1.0055, 0.573, 1.006, (41.3, 41.35))
     comparison = _versions()
-    comparison.update(candidate=COPY, same_versions=True, tested=1, warnings=[], cells=[compared])
+    comparison.update(
+        interleaved=[1, 1],
+        candidate=COPY,
+        same_versions=True,
+        tested=1,
+        warnings=[],
+        cells=[compared],
+    )
     return comparison
 
 

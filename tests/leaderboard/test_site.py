@@ -161,18 +161,33 @@ def test_nothing_to_compare_says_what_to_run(tmp_path: Path, kind: str) -> None:
 
 def test_what_else_was_measured_has_its_sections(tmp_path: Path) -> None:
     pages = markup(built(tmp_path / "with", full_tables()))
-    text = " ".join(pages["index.html"].text.split())
+    text = " ".join(pages["costs.html"].text.split())
     assert "Pays after 2,367 calls (2,105 to 2,655)." in text
     assert "Never: it saves nothing." in text
     assert "torch compile, cpu, bf16-autocast, batch 1, length 64" in text
-    assert "2,010 framework 412, with model 862" in text
-    assert "0.2100 without idle \N{MINUS SIGN}0.003100" in text
+    assert "2,010 framework 412, with model 862; 2 process runs" in text
+    assert "0.2100 without idle \N{MINUS SIGN}0.003100; 2 process runs" in text
+    assert "without idle 1.525; 2 process runs, spread 1.3 %" in text
+    assert "idle \N{EN DASH}; no counter" in text
+    assert "2 process runs failed: unsupported (no counter)" in text
     assert "inference-1, fork server; AMD EPYC 7B13, 8 cores; host_peak differs" in text
+    text = " ".join(pages["index.html"].text.split())
     assert "second attempt" in text
     assert "set aside as disturbed: foreign CPU time 40 % of a core" in text
     assert "2.4.0@1f2e3d4c5b6a" in pages["submissions.html"].text
-    without = markup(built(tmp_path / "without", lone_tables()))["index.html"]
+    without = markup(built(tmp_path / "without", lone_tables()))["costs.html"]
     assert not {"break-even", "memory", "energy"} & set(without.ids)
+    assert "--role energy" in without.text
+
+
+def test_what_is_assumed_is_said_of_the_cells_it_is_assumed_for(tmp_path: Path) -> None:
+    tables = full_tables()
+    tables.comparisons[1].update(design="default", interleaved=[2, 3], sitting_sd=0.005)
+    page = markup(built(tmp_path, tables))["index.html"]
+    text = " ".join(page.text.split())
+    assert "Interleaved in 2 of 3 cells." in text
+    assert "is in the intervals of those cells only" in text
+    assert "it is in every interval" not in text
 
 
 def test_every_status_is_explained() -> None:

@@ -59,6 +59,14 @@ def test_headline_of_a_failed_check() -> None:
     assert found == "A/A check failed: transformers 4.57.6 differs from itself in 1 of 2 cells."
 
 
+def test_headline_of_a_check_leaves_out_cells_that_show_nothing() -> None:
+    row = comparison("equivalent", "insufficient", "insufficient", same_versions=True)
+    found = words.headline(row, MARGIN)
+    assert found.endswith("shows no difference from itself in the one cell measured.")
+    row = comparison("insufficient", same_versions=True)
+    assert "too few process runs" in words.headline(row, MARGIN)
+
+
 def test_numbers() -> None:
     assert words.change(1.063) == "+6.3\N{NO-BREAK SPACE}%"
     assert words.change(0.95) == "\N{MINUS SIGN}5.0\N{NO-BREAK SPACE}%"

@@ -4,6 +4,8 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+from hfbench_schema.suites import latest_suite
+
 Document = dict[str, Any]
 Change = Callable[[Document], None]
 
@@ -87,8 +89,13 @@ BREACHES: dict[str, list[Change]] = {
     "HFB031": [put(1000, "process_runs", 0, "wall_ns")],
     "HFB032": [put("2031-01-01T00:00:00Z", "sitting", "finished_at")],
     "HFB040": [put(9, "protocol", "process_runs")],
-    "HFB041": [put(12, "process_runs", 0, "warmup_iterations")],
+    "HFB041": [
+        put(12, "process_runs", 0, "warmup_iterations"),
+        put(5, "process_runs", 0, "warmup_iterations"),
+    ],
+    "HFB042": [put(2, "process_runs", 0, "warmup_iterations")],
     "HFB043": [copy_iterations],
+    "HFB048": [put({"steal_ms": 0}, "process_runs", 0, "contamination")],
     "HFB080": [drop("environments", "0", "packages", "transformers")],
     "HFB084": [
         put("in /home/ada/models", "environments", 0, "label"),
@@ -98,9 +105,11 @@ BREACHES: dict[str, list[Change]] = {
 }
 
 
-GPT = "smoke/gpt2/torch-eager/cpu/fp32/b1-s64"
-COMPILED = "smoke/gpt2/torch-compile/cpu/bf16/b1-s64"
-CUDA = "smoke/gpt2/torch-eager/cuda/fp32/b1-s64"
+BERT = "inference/bert-base/torch-eager/cpu/fp32/b1-s64"
+GPT = "inference/gpt2/torch-eager/cpu/fp32/b1-s64"
+LARGER = GPT.replace("/b1-", "/b2-")
+COMPILED = "inference/gpt2/torch-compile/cpu/bf16/b1-s64"
+CUDA = "inference/gpt2/torch-eager/cuda/fp32/b1-s64"
 SECOND = 10**9
 BUSY = {"duration_ns": 2 * SECOND, "millijoules": 90_000, "calls": 40}
 IDLE = {"duration_ns": 2 * SECOND, "millijoules": 30_000, "calls": 0}
@@ -111,13 +120,15 @@ CONTAMINATED, AGAIN, COLD, WARM, MEMORY, ENERGY, EXHAUSTED, SKIPPED = range(4, 1
 
 def extended(document: Document) -> Document:
     """Return a document with every role, a contaminated first attempt, and a skipped cell."""
-    result = copy.deepcopy(document)
+    result, suite = copy.deepcopy(document), latest_suite("inference")
+    result["suite"] = {"name": suite.name, "version": suite.version, "sha256": suite.sha256}
     result["protocol"] |= {"roles": ["latency", "cold", "memory", "energy"], "budget_s": 600}
     first = result["environments"][0]
     first["sources"] = {"transformers": {"kind": "git", "content": "1f2e3d4c5b" * 4}}
     anchor = {"environment": 0, "started_at": MOMENT, "matmul_ns": [7, 8], "copy_ns": [9]}
     result["anchors"] = [anchor, anchor]
     for run in result["process_runs"]:
+        run["cell"] = BERT
         run["contamination"] = {"foreign_cpu_ms": 0, "steal_ms": 0}
         run["output_check"] = {"distance_ppb": 0, "tolerance_ppb": 1_000_000}
     result["process_runs"] += added_runs(result["process_runs"][0])
@@ -136,7 +147,7 @@ def added_runs(measured: Document) -> list[Document]:
     memory = {"host_imported": 300, "host_built": 700, "host_peak": 900}
     out = {"status": "oom_host", "reason": "killed by the kernel"}
     skipped = {"status": "skipped_dominated", "reason": f"{GPT} ran out of memory.", "wall_ns": 0}
-    clean = {name: measured[name] for name in measured.keys() - {"contamination", "output_check"}}
+    clean = {name: measured[name] for name in measured.keys() - {"output_check"}}
     return [
         clean | again | {
             "iterations_ns": [time + 2 for time in times], "contamination": disturbed,
@@ -148,14 +159,15 @@ def added_runs(measured: Document) -> list[Document]:
         bare({"role": "memory", "memory": memory}),
         bare({"role": "energy", "energy": {"source": "rapl", "busy": [BUSY], "idle": [IDLE]}}),
         bare({"environment": 1} | out),
-        bare({"environment": 1, "block": 1} | skipped),
+        bare({"environment": 1, "block": 1, "cell": LARGER} | skipped),
     ]  # fmt: skip
 
 
 def bare(fields: Document) -> Document:
     """Return a process run with what every one has, and `fields`."""
     common = {"cell": GPT, "environment": 0, "block": 0, "started_at": MOMENT}
-    return {**common, "wall_ns": 5 * SECOND, "status": "ok", **fields}
+    quiet = {"contamination": {"foreign_cpu_ms": 0}}
+    return {**common, **quiet, "wall_ns": 5 * SECOND, "status": "ok", **fields}
 
 
 def at(index: int, **fields: Any) -> Change:
@@ -195,6 +207,20 @@ def fork_on_a_gpu(document: Document) -> None:
     document["process_runs"][COLD]["cell"] = CUDA
 
 
+def copied_energy(document: Document) -> None:
+    """Measure energy twice with the same windows, but for what the counter said."""
+    copied = copy.deepcopy(document["process_runs"][ENERGY])
+    copied["block"] = 1
+    copied["energy"]["busy"][0]["millijoules"] += 1
+    document["process_runs"].append(copied)
+
+
+def repeated_too_often(document: Document) -> None:
+    """Turn what was measured in both environments into second attempts."""
+    for run in document["process_runs"][:4]:
+        run["attempt"] = 1
+
+
 FAR = {"distance_ppb": 2_000_000, "tolerance_ppb": 1_000_000}
 NEAR = {"distance_ppb": 10, "tolerance_ppb": 1_000_000}
 WRONG = {"status": "wrong_output", "reason": "0.002 from the reference, of 0.001 allowed"}
@@ -217,13 +243,21 @@ EXTENDED: dict[str, list[Change]] = {
         at(SKIPPED, reason="too large"),
         at(SKIPPED, environment=0),
         at(EXHAUSTED, status="timeout"),
-        at(EXHAUSTED, cell=GPT.replace("b1-", "b2-")),
+        at(EXHAUSTED, role="memory"),
+        at(EXHAUSTED, cell=LARGER),
+        at(SKIPPED, cell=GPT),
         at(SKIPPED, reason=f"{GPT}0 ran out of memory"),
     ],
-    "HFB039": [fork_on_a_gpu],
+    "HFB039": [fork_on_a_gpu, put("fork_server", "protocol", "launch")],
+    "HFB043": [copied_energy],
     "HFB044": [at(CONTAMINATED, contamination={}), at(CONTAMINATED, contamination=None)],
     "HFB045": [at(CONTAMINATED, status="ok"), at(CONTAMINATED, status="no_steady_state")],
     "HFB046": [at(CONTAMINATED, iterations_ns=None)],
+    "HFB047": [
+        at(COLD, phases_ns={"import": SECOND, "build": SECOND}),
+        at(WARM, iterations_ns=[90]),
+    ],
+    "HFB049": [repeated_too_often],
     "HFB050": [at(0, output_check=FAR), at(0, output_check=NEAR, **WRONG)],
     "HFB051": [at(0, output_check={"distance_ppb": 10, "tolerance_ppb": 1_000_001})],
     "HFB052": [at(AGAIN, cell=COMPILED)],
@@ -232,6 +266,10 @@ EXTENDED: dict[str, list[Change]] = {
         window("busy", millijoules=40_000_000),
         window("busy", calls=0),
         window("idle", calls=3),
+    ],
+    "HFB054": [
+        at(MEMORY, memory={"host_imported": 0, "host_built": 700, "host_peak": 900}),
+        at(MEMORY, memory={"host_imported": 300, "host_built": 700, "host_peak": 26 * 2**30}),
     ],
     "HFB082": [
         put({"torchvision": ARCHIVE}, "environments", 0, "sources"),

@@ -2,12 +2,14 @@
 
 import pytest
 
-from hfbench_schema.cells import parse_cell
+from hfbench_schema.cells import dominates, parse_cell
 from hfbench_schema.machine_key import machine_key
 from hfbench_schema.privacy import find_address, find_private, scrub
+from hfbench_schema.rules_measurements import LEAST_WARMUP
 from hfbench_schema.submission import Machine
 from hfbench_schema.suites import UnknownSuiteError, find_suite, latest_suite, published_suites
 from hfbench_schema.tolerances import TOLERANCES_PPB
+from hfbench_worker import steady_state
 from hfbench_worker.latency import TOLERANCES
 
 PUBLISHED = {
@@ -41,6 +43,19 @@ def test_worker_and_validator_have_the_same_tolerances() -> None:
     own = {name: share / 1e9 for name, share in TOLERANCES_PPB.items()}
     assert own == TOLERANCES
     assert {cell.precision for suite in published_suites() for cell in suite.cells} <= own.keys()
+
+
+def test_who_measures_and_who_judges_count_alike() -> None:
+    assert steady_state.LEAST_WARMUP == LEAST_WARMUP
+
+
+def test_a_cell_dominates_what_is_larger_and_alike_else() -> None:
+    small = parse_cell("inference/gpt2/torch-eager/cpu/fp32/b2-s64")
+    larger = ("cpu/fp32/b4-s64", "cpu/fp32/b2-s128", "cpu/fp32/b4-s128")
+    others = ("cpu/fp32/b2-s64", "cpu/fp32/b1-s128", "cpu/fp32/b4-s8", "cpu/bf16/b4-s64")
+    for shape in (*larger, *others):
+        cell = parse_cell(f"inference/gpt2/torch-eager/{shape}")
+        assert dominates(small, cell) == (shape in larger), shape
 
 
 def machine(**changes: object) -> Machine:

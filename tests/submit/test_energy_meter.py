@@ -123,3 +123,11 @@ def test_without_a_window_of_each_kind_there_is_no_energy(tmp_path: Path) -> Non
     windows.on_message(edge("busy", "end", duration_ns=1, calls=1))
     with pytest.raises(MeterUnavailableError, match="no complete idle window"):
         windows.energy()
+
+
+@pytest.mark.skipif(nvml.gpu_uuid(0) is not None, reason="there is a driver, and it answers")
+def test_a_driver_that_no_longer_answers_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvml, "_started", lambda: True)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-gone")
+    assert nvml.gpus() == []
+    assert nvml.chosen_gpu() is nvml.gpu_uuid(0) is nvml.pci_address("GPU-gone") is None

@@ -39,6 +39,13 @@ def test_all_cpus_are_of_the_node_that_has_most_left(tmp_path: Path) -> None:
     assert numa_node_of([3, 4], root) is None
 
 
+def test_of_equal_nodes_it_is_the_one_of_the_gpu(tmp_path: Path) -> None:
+    root = lay_out(tmp_path, with_cores(8, nodes=2))
+    assert choose_cpus(range(16), root, gpu_node=1) == [4, 5, 6, 7]
+    assert choose_cpus([0, 1, 2, 5, 6], root, gpu_node=1) == [0, 1, 2]
+    assert choose_cpus(range(16), root, gpu_node=-1) == [0, 1, 2, 3]
+
+
 def test_without_the_kernels_files_each_allowed_cpu_is_a_core(tmp_path: Path) -> None:
     assert choose_cpus([2, 0], tmp_path) == [0, 2]
     assert numa_nodes(tmp_path) is numa_node_of([0], tmp_path) is None

@@ -131,9 +131,16 @@ def observe(environment: Environment, plans: Sequence[dict[str, Any]]) -> list[d
     ],
 )
 def test_mode_and_precision_reach_the_eager_fp32_output(
-    tensorflow: Sequence[Environment], mode: str, precision: str, least: int, most: int
+    tensorflow: Sequence[Environment],
+    tmp_path: Path,
+    mode: str,
+    precision: str,
+    least: int,
+    most: int,
 ) -> None:
-    messages = run(tensorflow[0], plan(BERT, mode=mode, precision=precision))
+    caches = tmp_path / "it's \"with\" blanks"
+    asked = plan(BERT, mode=mode, precision=precision)
+    messages = run_worker(tensorflow[0].python, asked, 2, 300, caches=caches).messages
     assert messages["measured"]["status"] in ("ok", "no_steady_state"), messages
     # Not 0 where numbers are rounded otherwise: it was that mode and precision that computed.
     assert least <= messages["measured"]["output_check"]["distance_ppb"] <= most
@@ -141,6 +148,7 @@ def test_mode_and_precision_reach_the_eager_fp32_output(
     packages = tensorflow[0].facts["packages"]
     assert messages["loaded"]["packages"].items() <= packages.items()
     assert {"tensorflow-cpu", "tf-keras", "transformers"} <= messages["loaded"]["packages"].keys()
+    assert bool(list(caches.glob("xla/*"))) == (mode == "xla")
 
 
 def test_modes_trace_once_and_leave_no_work_behind(tensorflow: Sequence[Environment]) -> None:

@@ -82,6 +82,21 @@ def test_every_call_is_kept_and_the_collector_is_off() -> None:
     assert all(ns >= 5 * MS for ns in iterations_ns)
 
 
+def test_slow_calls_are_announced_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    elapsed_ns, begun = [0], []
+    monkeypatch.setattr(timing, "perf_counter_ns", lambda: elapsed_ns[0])
+
+    def call(number: int) -> None:
+        elapsed_ns[0] += (100 if number == 0 else 6) * 1000 * MS
+
+    calls = LEAST_WARMUP + 2 * TIMED
+    iterations_ns, _, _ = time_calls(
+        call, lambda: None, TIMED, lambda phase: begun.append((phase, elapsed_ns[0] // 1000 // MS))
+    )
+    assert len(iterations_ns) == calls
+    assert begun == [("first call", 0), *(("calls", 100 + 12 * n) for n in range(calls // 2))]
+
+
 def test_without_a_steady_state_the_last_calls_count(monkeypatch: pytest.MonkeyPatch) -> None:
     elapsed_ns = [0]
     monkeypatch.setattr(timing, "perf_counter_ns", lambda: elapsed_ns[0])

@@ -1,5 +1,7 @@
 """Real workers: every kind of inputs in every mode and precision, and outputs that are checked."""
 
+import json
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,9 +11,11 @@ import pytest
 from tests.submit.test_launching import environment_that_starts_with
 from tests.submit.tiny_models import TINY, tiny_plan
 
+import hfbench_worker
 from hfbench_submit.environments.environments import Environment
 from hfbench_submit.launching.fork_server import ForkServer
 from hfbench_submit.launching.spawn import run_worker
+from hfbench_worker.failures import describe
 
 Answers = dict[str, dict[str, Any]]
 BILLION = 1_000_000_000
@@ -24,6 +28,25 @@ class Miscompile:
             import torch
             torch.compile = lambda network: lambda **inputs: (1.002 * network(**inputs)[0],)
 sys.meta_path.insert(0, Miscompile())
+"""
+
+
+CAST_AND_LOADED = """
+import copy, json, sys
+sys.path.insert(0, sys.argv[1])
+import torch
+from hfbench_worker.torch_models import build_network, cast_network
+model, name = json.loads(sys.argv[2]), sys.argv[3]
+dtype = getattr(torch, name)
+network = build_network(model, 1)
+loaded = type(network).from_pretrained(
+    None, config=copy.deepcopy(network.config), state_dict=network.state_dict(), dtype=dtype)
+cast_network(network, model, dtype)
+theirs = {**dict(loaded.named_parameters()), **dict(loaded.named_buffers())}
+ours = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+assert ours.keys() == theirs.keys()
+assert all(ours[n].dtype == theirs[n].dtype and torch.equal(ours[n], theirs[n]) for n in ours)
+print(json.dumps(sorted({n.split(".")[-2] for n in ours if ours[n].dtype == torch.float32})))
 """
 
 
@@ -70,6 +93,42 @@ def test_every_precision(servers: list[ForkServer], precision: str) -> None:
         check = answers(servers[1], tiny_plan(model, precision=precision))["measured"]
         distance = check["output_check"]["distance_ppb"] / BILLION
         assert 1e-6 < distance < check["output_check"]["tolerance_ppb"] / BILLION / 4
+
+
+@pytest.mark.parametrize(
+    ("model", "dtype", "exact"),
+    [("llama-decode", "bfloat16", ["rotary_emb"]), ("t5", "float16", ["wo"])],
+)
+def test_a_cast_network_is_the_one_that_users_load(
+    environments: Sequence[Environment], model: str, dtype: str, exact: list[str]
+) -> None:
+    parts, described = str(Path(hfbench_worker.__file__).parent.parent), tiny_plan(model)["model"]
+    for environment in environments:
+        done = subprocess.run(
+            [environment.python, "-c", CAST_AND_LOADED, parts, json.dumps(described), dtype],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == exact
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "said"),
+    [
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`", "oom_device", ""),
+        ("std::bad_alloc", "oom_host", ""),
+        ("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED.", "unsupported", "no kernel for it: cuDNN"),
+        ("CUDA error: no kernel image is available", "unsupported", "no kernel for it: CUDA"),
+        ("expected scalar type Float but found Half", "unsupported", "mixes types"),
+        ("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED", "error", "the GPU failed or was lost"),
+    ],
+)
+def test_what_the_gpus_libraries_say(text: str, status: str, said: str) -> None:
+    found, reason = describe(RuntimeError(text))
+    assert found == status
+    assert said in reason
+    assert ("failed or was lost" in reason) == (status == "error")
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ import os
 from collections.abc import Sequence
 from io import StringIO
 from json import loads
+from pathlib import Path
 from typing import Any
 
+from tests.submit.test_launching import environment_that_starts_with
 from tests.submit.tiny_models import tiny_plan
 
 from hfbench_submit.environments.environments import Environment
@@ -15,6 +17,16 @@ from hfbench_worker.energy import make_windows
 from hfbench_worker.workload import Workload
 
 MIB = 2**20
+NO_AUTOCAST = """
+import sys
+class NoAutocast:
+    def find_spec(self, name, path=None, target=None):
+        if name == "transformers":
+            sys.meta_path.remove(self)
+            import contextlib, torch
+            torch.autocast = lambda *_, **options: contextlib.nullcontext()
+sys.meta_path.insert(0, NoAutocast())
+"""
 
 
 def measured(environment: Environment, plan: dict[str, Any]) -> dict[str, Any]:
@@ -51,6 +63,18 @@ def test_cold_keeps_every_call_from_the_first(environments: Sequence[Environment
     assert len(cold["iterations_ns"]) == plan["iterations"]
     assert cold["phases_ns"]["import"] > 0.3e9
     assert sum(cold["phases_ns"].values()) + sum(cold["iterations_ns"]) < outcome.wall_ns
+
+
+def test_a_precision_is_tried_after_the_calls_that_are_the_first(
+    environments: Sequence[Environment], tmp_path: Path
+) -> None:
+    code = f"import sys; exec({NO_AUTOCAST!r})"
+    python = environment_that_starts_with(code, environments[1], tmp_path).python
+    plan = {**tiny_plan("bert", precision="bf16-autocast"), "role": "cold"}
+    outcome = run_worker(python, plan, 1, 60)
+    assert outcome.phase == "calls"
+    assert outcome.messages["failed"]["status"] == "unsupported"
+    assert "computes in torch.float32 instead" in outcome.messages["failed"]["reason"]
 
 
 def test_the_anchor_on_the_cpus_it_was_given(environments: Sequence[Environment]) -> None:

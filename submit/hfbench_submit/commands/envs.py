@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from hfbench_schema.submission import COMPARED_PACKAGES
+from hfbench_schema.submission import COMPARED_PACKAGES, installed_version
 from hfbench_submit.environments.cache import Built, EnvironmentCache
 from hfbench_submit.environments.environments import (
     DEFAULT_BASE,
@@ -122,12 +122,16 @@ def _unique_labels(groups: Mapping[str, Sequence[Built]]) -> dict[str, str]:
     return {f"{x}#{key[:8]}" if counts[x] > 1 else x: key for key, x in labels.items()}
 
 
+def _held(built: Built, package: str) -> tuple[str, str] | None:
+    return installed_version(built.packages, built.sources, package)
+
+
 def _row(cache: EnvironmentCache, group: Sequence[Built]) -> tuple[str, ...]:
     first = group[0]
     used = datetime.fromtimestamp(max(cache.used(built) for built in group), UTC)
     return (
         first.python,
-        " ".join(f"{n} {first.packages[n]}" for n in COMPARED_PACKAGES if n in first.packages),
+        " ".join(" ".join(found) for name in COMPARED_PACKAGES if (found := _held(first, name))),
         _megabytes(group),
         first.created[:10],
         f"{used:%Y-%m-%d}",

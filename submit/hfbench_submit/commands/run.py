@@ -30,16 +30,17 @@ from hfbench_submit.environments.environments import (
 )
 from hfbench_submit.errors import SubmitError
 from hfbench_submit.machine.facts import machine_facts
-from hfbench_submit.planning.budget import MOST_BLOCKS
+from hfbench_submit.planning.budget import MOST_BLOCKS, PILOT
 from hfbench_submit.planning.estimates import Durations, estimate
-from hfbench_submit.planning.plans import SittingPlan
+from hfbench_submit.planning.plans import SittingPlan, framework_of
 from hfbench_submit.planning.schedule import Schedule
 from hfbench_submit.planning.slots import Task, select_cells
 from hfbench_submit.reporting.json_events import JsonProgress
 from hfbench_submit.reporting.progress import ConsoleProgress, Progress
-from hfbench_submit.reporting.wording import short_cell
+from hfbench_submit.reporting.wording import duration, short_cell
 from hfbench_submit.sitting.document import check_plan, write_submission
 from hfbench_submit.sitting.journal import Journal, unfinished_journals
+from hfbench_submit.sitting.only_measurement import only_measurement_on_this_machine
 from hfbench_submit.sitting.sitting import measure_sitting
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
@@ -144,10 +145,12 @@ def run(output: Path, as_json: bool, **asked: Any) -> None:
     request = Request(**asked)
     _check_request(request)
     console = Console(stderr=True, highlight=False, markup=False)
-    plan = _plan(console, request)
-    progress = _progress(plan, console, as_json)
-    _say_what_is_left_out(Schedule(plan, 0).left_out([]), progress)
-    journal = measure_sitting(plan, output, progress)
+    # Building environments would disturb another measurement as well.
+    with only_measurement_on_this_machine(f"suite {request.suite}"):
+        plan = _plan(console, request)
+        progress = _progress(plan, console, as_json)
+        _check_budget(plan, progress)
+        journal = measure_sitting(plan, output, progress)
     path = write_submission(plan, journal, output)
     _report(path, progress, as_json)
     _say_what_is_left_out(Schedule(plan, 0).left_out(journal.process_runs), progress)
@@ -224,15 +227,11 @@ def _canary(
         or any(e.facts["replica"] for e in environments)
     ):
         return None
-    framework = "tensorflow" if _has_tensorflow(environments[0]) else "torch"
+    framework = framework_of(environments[0])
     fitting = [c for c in cells if (c.framework, c.mode, c.device) == (framework, "eager", "cpu")]
     cores = machine["usable_cores"]
     quickest = min(fitting, key=lambda c: estimate(suite, c, cores).seconds, default=None)
     return quickest.id if quickest else None
-
-
-def _has_tensorflow(environment: Environment) -> bool:
-    return any(name.startswith("tensorflow") for name in environment.facts["packages"])
 
 
 def _progress(plan: SittingPlan, console: Console, as_json: bool) -> Progress:
@@ -242,6 +241,17 @@ def _progress(plan: SittingPlan, console: Console, as_json: bool) -> Progress:
     if as_json:
         return JsonProgress(sys.stdout, facts, cores, clock)
     return ConsoleProgress(console, facts, cores, clock)
+
+
+def _check_budget(plan: SittingPlan, progress: Progress) -> None:
+    """Say what the budget leaves out; refuse one that buys nothing."""
+    schedule = Schedule(plan, 0)
+    if not schedule.remaining([]):
+        raise SubmitError(
+            f"{duration(plan.budget_s or 0)} is too little for {PILOT} process runs of any cell: "
+            "give a larger --budget, or see hfbench-submit suites show for cells that take less"
+        )
+    _say_what_is_left_out(schedule.left_out([]), progress)
 
 
 def _say_what_is_left_out(tasks: Sequence[Task], progress: Progress) -> None:

@@ -13,10 +13,10 @@ from hfbench_submit.doctor.check import Check, Verdict
 from hfbench_submit.environments.environments import Environment
 from hfbench_submit.launching.outcomes import outcome_fields
 from hfbench_submit.launching.spawn import WorkerOutcome, run_worker
+from hfbench_submit.planning.plans import framework_of
 
 TIMEOUT_S = 60.0
 """For how long a worker may be silent: a first import from a cold disk takes long."""
-_FRAMEWORKS = ("torch", "tensorflow", "tensorflow-cpu")
 _OURS = ("hfbench_schema", "hfbench_submit")
 _THEIRS = ("click", "jsonschema", "psutil", "rich", "rfc8785", "pynvml")
 _PLANTED = "hfbench_planted"
@@ -62,20 +62,14 @@ def check_environment(environment: Environment, cpus: Sequence[int], gpu: bool) 
 
 
 def _plan(environment: Environment, gpu: bool) -> dict[str, Any]:
-    framework = _framework(environment)
     return {
         "role": "self_check",
-        "cell": {"framework": framework, "device": "cpu"},
+        "cell": {"framework": framework_of(environment), "device": "cpu"},
         "seed": 0,
         "iterations": 1,
         "devices": ["cuda"] if gpu else [],
         "modules": [*_OURS, *_THEIRS, _PLANTED],
     }
-
-
-def _framework(environment: Environment) -> str:
-    held = [name for name in _FRAMEWORKS if name in environment.facts["packages"]]
-    return "tensorflow" if held and held[0].startswith("tensorflow") else "torch"
 
 
 def _unseen(name: str) -> Check:

@@ -12,6 +12,8 @@ from hfbench_submit.environments.requirements import Wanted
 
 _LONGEST_LABEL = 100
 _KEY_DIGITS = 16
+_UNTOLD = {"tf-keras"}
+"""Goes with TensorFlow, version by version: in a label it would only take room."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Resolution:
         parts = [
             self._part(wanted, found.get(wanted.name) if wanted.name else next(unnamed, None))
             for wanted in self.asked
+            if wanted.name not in _UNTOLD
         ]
         return "+".join(parts)[:_LONGEST_LABEL]
 

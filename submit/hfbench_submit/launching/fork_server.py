@@ -13,7 +13,12 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from hfbench_submit.launching.listening import Listener, OnMessage
-from hfbench_submit.launching.process_groups import kill_group, killed_at_exit
+from hfbench_submit.launching.process_groups import (
+    EXIT_GRACE_S,
+    await_exit,
+    kill_group,
+    killed_at_exit,
+)
 from hfbench_submit.launching.spawn import (
     WorkerOutcome,
     children_cpu_s,
@@ -23,7 +28,6 @@ from hfbench_submit.launching.spawn import (
     worker_environ,
 )
 
-_GRACE_S = 5.0
 _PACKET_BYTES = 1 << 20
 
 
@@ -163,10 +167,10 @@ class _Server:
 
     def end_of(self, worker: int, timed_out: bool) -> dict[str, Any]:
         """Return how a worker ended, having killed it if need be; empty if the server has ended."""
-        ended = {} if timed_out else self._packet(_GRACE_S)
+        ended = {} if timed_out else self._packet(EXIT_GRACE_S)
         if not ended:
             kill_group(worker)
-            ended = self._packet(_GRACE_S)
+            ended = self._packet(EXIT_GRACE_S)
         return ended
 
     def _packet(self, timeout_s: float) -> dict[str, Any]:
@@ -211,13 +215,8 @@ def _launch(
         module = "hfbench_worker.fork_server"
         process = stack.enter_context(start_module(python, module, environ, stdin=theirs.fileno()))
         stack.enter_context(killed_at_exit(process))
-        stack.callback(_await_exit, process)
+        stack.callback(await_exit, process)
         return process, stack.enter_context(control.dup())
-
-
-def _await_exit(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(1.0)
 
 
 def _listener_at_start(

@@ -9,11 +9,12 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
+from hfbench_submit.launching.process_groups import EXIT_GRACE_S
+
 MOST_ANSWER_BYTES = 16 << 20
 """Ten times the longest honest answer; beyond it the worker is ended, for it never stops."""
 TAIL_BYTES = 1500
 """What is kept of what a worker printed: leaves room in a reason for how the worker ended."""
-_EXIT_GRACE_S = 5.0
 _READ_BYTES = 1 << 20  # more than a pipe holds, so that one read empties it
 _FINAL = {"measured", "failed"}
 _SIGNS_OF_LIFE = {"phase", "window"}
@@ -42,7 +43,7 @@ class Listener:
         """
         self.messages: dict[str, dict[str, Any]] = {}
         self.phase = "start"
-        self._printed = b""
+        self._printed, self._cut = b"", False
         self._line = b""
         self._received = 0
         self._silent_since = monotonic()
@@ -70,8 +71,12 @@ class Listener:
 
     @property
     def tail(self) -> str:
-        """The end of what the worker printed."""
-        return self._printed.decode(errors="replace")
+        """The end of what the worker printed, from the beginning of a line or word on.
+
+        A part of a path would no longer look like one, and escape from being made unreadable.
+        """
+        text = self._printed.decode(errors="replace")
+        return from_a_beginning(text) if self._cut else text
 
     def listen(self, timeout_s: float, until: str | None = None) -> bool:
         """Sleep until the worker ends; return whether it fell silent for `timeout_s` before that.
@@ -90,7 +95,7 @@ class Listener:
         return False
 
     def _deadline(self, timeout_s: float) -> float:
-        return self._silent_since + (_EXIT_GRACE_S if self._said_all else timeout_s)
+        return self._silent_since + (EXIT_GRACE_S if self._said_all else timeout_s)
 
     def _take(self, key: selectors.SelectorKey) -> None:
         if key.data is None:
@@ -147,7 +152,16 @@ class Listener:
             self._said_all, self._silent_since = True, monotonic()
 
     def _keep_tail(self, part: bytes) -> None:
-        self._printed = (self._printed + part)[-TAIL_BYTES:]
+        whole = self._printed + part
+        self._printed, self._cut = whole[-TAIL_BYTES:], self._cut or len(whole) > TAIL_BYTES
+
+
+def from_a_beginning(cut: str) -> str:
+    """Return a text that was cut somewhere, without its first line, or else its first word."""
+    for blank in ("\n", " "):
+        if rest := cut.partition(blank)[2].strip():
+            return rest
+    return "(one long word)"
 
 
 def _read(descriptor: int) -> bytes | None:

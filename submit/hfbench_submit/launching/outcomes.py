@@ -8,6 +8,7 @@ from typing import Any
 from unicodedata import normalize
 
 from hfbench_schema.privacy import scrub
+from hfbench_submit.launching.listening import from_a_beginning
 from hfbench_submit.launching.spawn import WorkerOutcome
 
 LONGEST_REASON = 2000
@@ -75,6 +76,8 @@ def _failure(outcome: WorkerOutcome, timeout_s: float) -> tuple[str, str]:
     if outcome.returncode == -signal.SIGKILL and outcome.oom_kills > 0:
         text = "the kernel's out-of-memory killer ended the worker"
         return "oom_host", f"{text} in phase {outcome.phase}"
+    if outcome.returncode == -signal.SIGABRT and "std::bad_alloc" in outcome.tail:
+        return "oom_host", f"the worker found no more memory (std::bad_alloc) in {outcome.phase}"
     end = f"the worker {_end(outcome.returncode)} in phase {outcome.phase}"
     return "error", _with_gpu_hint(f"{end}. It printed: {outcome.tail or 'nothing'}")
 
@@ -95,7 +98,9 @@ def _end(returncode: int) -> str:
 
 def printable_reason(text: str) -> str:
     """Return a reason as one printable line without private names, its end kept if it is long."""
-    clean = scrub(normalize("NFC", text[-_LONGEST_SCRUBBED:]))
+    if len(text) > _LONGEST_SCRUBBED:
+        text = from_a_beginning(text[-_LONGEST_SCRUBBED:])
+    clean = scrub(normalize("NFC", text))
     lines = [line.strip() for line in clean.splitlines()]
     line = " | ".join(line for line in lines if line)
     line = re.sub(r"\s+", " ", "".join(c if c.isprintable() else " " for c in line)).strip()

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import resource
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from typing import IO, Any
 
 import hfbench_worker
 from hfbench_submit.launching.listening import Listener, OnMessage
-from hfbench_submit.launching.process_groups import killed_at_exit
+from hfbench_submit.launching.process_groups import await_exit, killed_at_exit
 from hfbench_submit.machine import nvml
 
 _BOOTSTRAP = """
@@ -29,7 +30,6 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 _INHERITED = {"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_HOME"}
 _INHERITED |= {"CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES"}
-_EXIT_GRACE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,16 @@ def run_worker(
     """
     oom_kills, cpu_s, start = oom_kills_so_far(), children_cpu_s(), perf_counter_ns()
     environ = worker_environ(threads, caches=caches, hash_seed=hash_seed)
+    if caches and plan.get("cell", {}).get("mode") == "xla":
+        environ |= _xla_cache(caches)
     worker, answer = _launch(python, plan, environ)
     assert worker.stdout is not None  # noqa: S101 - asked for in _launch
     # Popen's own exit closes stdin and waits; by then the group has been killed.
     with answer, worker, killed_at_exit(worker), exit_of(worker) as end:
         with Listener(answer.fileno(), worker.stdout.fileno(), end, on_message) as heard:
             timed_out = heard.listen(timeout_s)
-        _await_exit(worker, 0 if timed_out else _EXIT_GRACE_S)
+        if not timed_out:
+            await_exit(worker)
     return WorkerOutcome(
         messages=heard.messages,
         wall_ns=perf_counter_ns() - start,
@@ -170,8 +173,13 @@ def _cache_folders(caches: Path | None) -> dict[str, str]:
     if caches is None:
         return {}
     folders = {"TORCHINDUCTOR_CACHE_DIR": "torchinductor", "TRITON_CACHE_DIR": "triton"}
-    xla = f"--tf_xla_persistent_cache_directory={caches / 'xla'}"
-    return {name: str(caches / folder) for name, folder in folders.items()} | {"TF_XLA_FLAGS": xla}
+    return {name: str(caches / folder) for name, folder in folders.items()}
+
+
+def _xla_cache(caches: Path) -> dict[str, str]:
+    """Name the folder of XLA's cache; TensorFlow splits its flags at blanks outside of quotes."""
+    folder = re.sub(r'(["\\])', r"\\\1", str(caches / "xla"))
+    return {"TF_XLA_FLAGS": f'--tf_xla_persistent_cache_directory="{folder}"'}
 
 
 @contextlib.contextmanager
@@ -186,11 +194,6 @@ def exit_of(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _await_exit(worker: subprocess.Popen[bytes], timeout_s: float) -> None:
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        worker.wait(timeout_s)
 
 
 def children_cpu_s() -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from hfbench_schema.rules_measurements import MOST_WATTS
 from hfbench_schema.submission import Energy, EnergyWindow
 from hfbench_submit.machine import nvml
 from hfbench_submit.machine.kernel_files import ROOT, number_in
@@ -87,8 +88,7 @@ class EnergyWindows:
             self._begun_mj = now_mj
         elif self._begun_mj is not None:
             risen_mj, self._begun_mj = now_mj - self._begun_mj, None
-            if risen_mj < 0:
-                raise MeterUnavailableError("the energy counter went back: its driver was reloaded")
+            _check_rise(risen_mj, message["duration_ns"])
             self._windows[message["kind"]].append(
                 {
                     "duration_ns": message["duration_ns"],
@@ -96,6 +96,15 @@ class EnergyWindows:
                     "calls": message["calls"],
                 }
             )
+
+
+def _check_rise(risen_mj: int, duration_ns: int) -> None:
+    """Refuse what no counter of a running machine can say, and no validator accepts."""
+    if risen_mj < 0:
+        raise MeterUnavailableError("the energy counter went back: its driver was reloaded")
+    watts = risen_mj * 1e6 / duration_ns
+    if not 0 < watts < MOST_WATTS:
+        raise MeterUnavailableError(f"the energy counter says {watts:.0f} W, which cannot be")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """What NVIDIA's management library tells about GPUs; without a driver there are none.
 
+A GPU that is lost, or a driver that is loaded anew, is never an error here: nothing is told.
+
 GPUs are named by UUID, which no other order of devices can change. A UUID identifies a
 machine: it goes to workers, never into a document.
 """
@@ -25,17 +27,23 @@ _SLOWDOWNS = (
 
 
 def gpus() -> list[Accelerator]:
-    """Return the facts of every GPU of the machine, in the order of their PCI addresses."""
-    return [_facts(pynvml.nvmlDeviceGetHandleByIndex(index)) for index in range(_count())]
+    """Return the facts of every GPU that answers, in the order of their PCI addresses."""
+    facts = (_facts(index) for index in range(_count()))
+    return [fact for fact in facts if fact is not None]
 
 
 def chosen_gpu() -> str | None:
     """Return the UUID of the GPU that workers use, None if there is none.
 
     It is the first one of CUDA_VISIBLE_DEVICES (by number, UUID or a UUID's beginning), and
-    of the machine if that is not set.
+    of the machine if that is not set. Once it is known, it stays: a GPU that is lost meanwhile
+    must not make workers use the next one.
     """
-    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
+    return _chosen_gpu(os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip())
+
+
+@cache
+def _chosen_gpu(first: str) -> str | None:
     if first.startswith("MIG-"):  # a slice of a GPU, which is not among the GPUs
         return first
     if first.isdigit():
@@ -46,9 +54,18 @@ def chosen_gpu() -> str | None:
 
 def gpu_uuid(index: int) -> str | None:
     """Return the UUID of the GPU with this number by PCI address, None if there is none."""
-    if index >= _count():
-        return None
-    return str(pynvml.nvmlDeviceGetUUID(pynvml.nvmlDeviceGetHandleByIndex(index)))
+    if index < _count():
+        with contextlib.suppress(pynvml.NVMLError):
+            return str(pynvml.nvmlDeviceGetUUID(pynvml.nvmlDeviceGetHandleByIndex(index)))
+    return None
+
+
+def pci_address(uuid: str) -> str | None:
+    """Return the GPU's PCI address as Linux writes it, None if the driver does not tell."""
+    with contextlib.suppress(pynvml.NVMLError):
+        domain, _, rest = pynvml.nvmlDeviceGetPciInfo(_handle(uuid)).busId.partition(":")
+        return f"{int(domain, 16):04x}:{rest.lower()}"
+    return None
 
 
 def compute_processes(uuid: str) -> int | None:
@@ -76,13 +93,16 @@ def energy_mj(uuid: str) -> int | None:
     return None
 
 
-def _facts(handle: Any) -> Accelerator:
-    return {
-        "vendor": "NVIDIA",
-        "name": pynvml.nvmlDeviceGetName(handle),
-        "memory_gib": _memory_gib(handle),
-        "driver": pynvml.nvmlSystemGetDriverVersion(),
-    }
+def _facts(index: int) -> Accelerator | None:
+    with contextlib.suppress(pynvml.NVMLError):
+        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+        return {
+            "vendor": "NVIDIA",
+            "name": pynvml.nvmlDeviceGetName(handle),
+            "memory_gib": _memory_gib(handle),
+            "driver": pynvml.nvmlSystemGetDriverVersion(),
+        }
+    return None
 
 
 def _memory_gib(handle: Any) -> int:
@@ -92,7 +112,9 @@ def _memory_gib(handle: Any) -> int:
 
 
 def _count() -> int:
-    return int(pynvml.nvmlDeviceGetCount()) if _started() else 0
+    with contextlib.suppress(pynvml.NVMLError):
+        return int(pynvml.nvmlDeviceGetCount()) if _started() else 0
+    return 0
 
 
 def _handle(uuid: str) -> Any:

@@ -13,20 +13,24 @@ from pathlib import Path
 
 import psutil
 
+from hfbench_submit.machine import nvml
 from hfbench_submit.machine.cgroups import cpu_quota
-from hfbench_submit.machine.kernel_files import ROOT, cpus_in
+from hfbench_submit.machine.kernel_files import ROOT, cpus_in, number_in
 
 
 def usable_cpus() -> list[int]:
     """Return the logical CPUs that workers use, ascending, at least one.
 
     One for each physical core, of the NUMA node with the most of them, within this process's
-    affinity (and so its cpuset) and no more than a cgroup's CPU quota.
+    affinity (and so its cpuset) and no more than a cgroup's CPU quota. Of nodes that have as many,
+    it is the one that the GPU is attached to, if workers have a GPU.
     """
-    return choose_cpus(_affinity())
+    return choose_cpus(_affinity(), gpu_node=_node_of_the_gpu())
 
 
-def choose_cpus(allowed: Iterable[int], root: Path = ROOT) -> list[int]:
+def choose_cpus(
+    allowed: Iterable[int], root: Path = ROOT, gpu_node: int | None = None
+) -> list[int]:
     """Return those of the `allowed` CPUs that workers use; see `usable_cpus`."""
     cores: dict[str, int] = {}
     for cpu in sorted(allowed):
@@ -35,7 +39,8 @@ def choose_cpus(allowed: Iterable[int], root: Path = ROOT) -> list[int]:
     by_node: defaultdict[int | None, list[int]] = defaultdict(list)
     for cpu in cores.values():
         by_node[node_of.get(cpu)].append(cpu)
-    return max(by_node.values(), key=len)[: cpu_quota(root)]
+    node = max(by_node, key=lambda node: (len(by_node[node]), node == gpu_node))
+    return by_node[node][: cpu_quota(root)]
 
 
 def numa_node_of(cpus: Iterable[int], root: Path = ROOT) -> int | None:
@@ -53,6 +58,13 @@ def numa_nodes(root: Path = ROOT) -> int | None:
 def with_siblings(cpus: tuple[int, ...], root: Path = ROOT) -> frozenset[int]:
     """Return `cpus` and every logical CPU that shares a physical core with one of them."""
     return frozenset(cpus).union(*(cpus_in(_siblings_file(cpu, root)) for cpu in cpus))
+
+
+def _node_of_the_gpu(root: Path = ROOT) -> int | None:
+    """Return the NUMA node of the GPU that workers use, -1 or None if it is not known."""
+    uuid = nvml.chosen_gpu()
+    address = nvml.pci_address(uuid) if uuid else None
+    return number_in(root / f"sys/bus/pci/devices/{address}/numa_node") if address else None
 
 
 def _affinity() -> list[int]:

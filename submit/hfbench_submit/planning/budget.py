@@ -7,16 +7,25 @@ how wide an interval is, never at what it says.
 """
 
 import math
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median, variance
 
-from hfbench_schema.submission import ProcessRun, role_of, timed_iterations, wanted_process_runs
+from hfbench_schema.submission import (
+    MEASURED_STATUSES,
+    ProcessRun,
+    role_of,
+    timed_iterations,
+    wanted_process_runs,
+)
 from hfbench_submit.planning.estimates import Durations
 from hfbench_submit.planning.slots import Task
 
 PILOT = 3
 """Process runs that a verdict needs."""
+MOST_PILOTS = 6
+"""Blocks after which a cell without enough measured process runs waits for the others."""
 MOST_BLOCKS = 50
 TARGET = 0.01
 """Half the width of an interval that needs no more process runs."""
@@ -36,69 +45,87 @@ class Choice:
 def next_block(
     tasks: Sequence[Task], done: Sequence[ProcessRun], seconds_left: float, durations: Durations
 ) -> Choice:
-    """Return the block that buys most for the time left; `tasks` come in random order."""
-    blocks = {task: _blocks(task, done) for task in tasks}
+    """Return the block that buys most for the time left.
+
+    Args:
+        tasks: in random order, each with the environments in which it is not given up.
+        done: all process runs so far.
+        seconds_left: what is left of the budget.
+        durations: what a slot takes.
+    """
+    seen = _Seen(done)
     costs = {task: sum(map(durations.seconds, task.slots(0))) for task in tasks}
-    pilots, left_out = _affordable(blocks, costs, seconds_left)
+    pilots, left_out = _affordable(tasks, seen, costs, seconds_left)
     if pilots:
-        task = min(pilots, key=lambda task: blocks[task])
-        return Choice(task, blocks[task], tuple(left_out))
-    further = _further(blocks, costs, done, seconds_left)
-    return Choice(further, blocks[further] if further else 0, tuple(left_out))
+        task = min(pilots, key=seen.blocks)
+        return Choice(task, seen.blocks(task), tuple(left_out))
+    further = _further(tasks, seen, costs, seconds_left)
+    return Choice(further, seen.blocks(further) if further else 0, tuple(left_out))
 
 
-def _blocks(task: Task, done: Sequence[ProcessRun]) -> int:
-    """Return how many blocks of a task have begun."""
-    return 1 + max(
-        (r["block"] for r in done if (r["cell"], role_of(r)) == (task.cell, task.role)),
-        default=-1,
-    )
+class _Seen:
+    """What the process runs so far say of each task."""
+
+    def __init__(self, done: Sequence[ProcessRun]) -> None:
+        self._blocks: dict[tuple[str, str], int] = {}
+        self._measured: Counter[tuple[str, str, int]] = Counter()
+        self._logs: dict[tuple[str, int], list[float]] = defaultdict(list)
+        for run in done:
+            cell, role, environment = run["cell"], role_of(run), run["environment"]
+            self._blocks[cell, role] = max(self._blocks.get((cell, role), 0), run["block"] + 1)
+            self._measured[cell, role, environment] += run["status"] in MEASURED_STATUSES
+            if timed := timed_iterations(run):
+                self._logs[cell, environment].append(math.log(median(timed)))
+
+    def blocks(self, task: Task) -> int:
+        """Return how many blocks of a task have begun."""
+        return self._blocks.get((task.cell, task.role), 0)
+
+    def lacking(self, task: Task) -> int:
+        """Return how many blocks a task lacks for a verdict, 0 also if it seems to get none."""
+        wanted = wanted_process_runs(task.role, PILOT)
+        if self.blocks(task) >= MOST_PILOTS:
+            return 0
+        per_run = len(task.caches)
+        measured = min(self._measured[task.cell, task.role, e] for e in task.environments)
+        return max(0, wanted - measured // per_run)
+
+    def half_width(self, task: Task, process_runs: int) -> float:
+        """Return two standard errors of the mean log median, in the noisiest environment."""
+        sds = [_sd(self._logs[task.cell, environment]) for environment in task.environments]
+        return 2 * max(sds) / math.sqrt(process_runs)
+
+
+def _sd(logs: Sequence[float]) -> float:
+    return math.sqrt(variance(logs)) if len(logs) >= PILOT else TYPICAL_SD
 
 
 def _affordable(
-    blocks: dict[Task, int], costs: dict[Task, float], seconds_left: float
+    tasks: Sequence[Task], seen: _Seen, costs: dict[Task, float], seconds_left: float
 ) -> tuple[list[Task], list[Task]]:
     """Part the tasks without enough process runs into those that will get them, and the rest."""
-    lacking = {t: wanted_process_runs(t.role, PILOT) - count for t, count in blocks.items()}
+    needs = {task: lacking * costs[task] for task in tasks if (lacking := seen.lacking(task))}
     pilots: list[Task] = []
     left_out: list[Task] = []
     # What was begun is worth nothing until it is finished.
-    for task in sorted(blocks, key=lambda task: (not blocks[task], lacking[task] * costs[task])):
-        if lacking[task] > 0:
-            seconds_left -= lacking[task] * costs[task]
-            (pilots if seconds_left >= 0 else left_out).append(task)
+    for task in sorted(needs, key=lambda task: (not seen.blocks(task), needs[task])):
+        fits = needs[task] <= seconds_left
+        (pilots if fits else left_out).append(task)
+        seconds_left -= needs[task] if fits else 0
     return pilots, left_out
 
 
 def _further(
-    blocks: dict[Task, int],
-    costs: dict[Task, float],
-    done: Sequence[ProcessRun],
-    seconds_left: float,
+    tasks: Sequence[Task], seen: _Seen, costs: dict[Task, float], seconds_left: float
 ) -> Task | None:
     """Return the task whose widest interval shrinks most for its time, None if none is worth it."""
     gains = {}
-    for task, count in blocks.items():
+    for task in tasks:
+        count = seen.blocks(task)
         enough = count >= wanted_process_runs(task.role, MOST_BLOCKS)
         if count < PILOT or enough or costs[task] > seconds_left:
             continue
-        now, then = _half_width(task, done, count), _half_width(task, done, count + 1)
+        now, then = seen.half_width(task, count), seen.half_width(task, count + 1)
         if now > TARGET:
             gains[task] = (now - then) / costs[task]
     return max(gains, key=lambda task: gains[task], default=None)
-
-
-def _half_width(task: Task, done: Sequence[ProcessRun], process_runs: int) -> float:
-    """Return two standard errors of the mean log median, in the noisiest environment."""
-    spreads = [_sd(task, environment, done) for environment in task.environments]
-    return 2 * max(spreads) / math.sqrt(process_runs)
-
-
-def _sd(task: Task, environment: int, done: Sequence[ProcessRun]) -> float:
-    timed = [
-        timed_iterations(run)
-        for run in done
-        if (run["cell"], run["environment"]) == (task.cell, environment)
-    ]
-    logs = [math.log(median(iterations)) for iterations in timed if iterations]
-    return math.sqrt(variance(logs)) if len(logs) >= PILOT else TYPICAL_SD

@@ -10,8 +10,9 @@ from statistics import median
 from typing import Any
 
 from hfbench_schema.cells import Cell, parse_cell
-from hfbench_schema.submission import ProcessRun, role_of, timed_iterations
+from hfbench_schema.submission import MEASURED_STATUSES, ProcessRun, role_of
 from hfbench_schema.suites import Model, Suite
+from hfbench_submit.planning.remaining import CONTAMINATED
 from hfbench_submit.planning.slots import Slot
 
 CORE_FLOPS = 4e10
@@ -27,6 +28,7 @@ COMPILE_S = {"compile": 45.0, "xla": 15.0, "graph": 5.0, "torchscript": 5.0, "ea
 ENERGY_S = 90.0
 CALLS_FACTOR = 3
 """Calls over timed calls, warm-up included, as it usually goes."""
+_CALLS = {"cold": 5, "memory": 8}
 IMPORTS_BYTES = 4e8
 
 _HIDDEN = ("hidden_size", "n_embd", "d_model", "dim", "emb_dim")
@@ -63,7 +65,8 @@ def estimate(suite: Suite, cell: Cell, cores: int, role: str = "latency") -> Est
     model = suite.models[cell.model]
     size = _size(model)
     call = _call_seconds(model, size, cell, cores)
-    calls = ENERGY_S if role == "energy" else call * suite.iterations * CALLS_FACTOR
+    calls = call * _CALLS.get(role, suite.iterations * CALLS_FACTOR)
+    calls = ENERGY_S if role == "energy" else calls
     built = IMPORTS_S + size.parameters / BUILD_PARAMETERS
     seconds = built + COMPILE_S.get(cell.mode, 0.0) + calls
     return Estimate(seconds, _memory_bytes(model, size, cell))
@@ -115,8 +118,8 @@ class Durations:
         self._scales: dict[tuple[str, str], float] = {}
 
     def learn(self, run: ProcessRun) -> None:
-        """Take the wall time of a process run that came to an end of its own."""
-        if timed_iterations(run) or role_of(run) != "latency":
+        """Take the wall time of a process run, if it did all it was to do."""
+        if run["status"] in (*MEASURED_STATUSES, CONTAMINATED):
             key = (run["cell"], role_of(run), run.get("caches"))
             self._seen.setdefault(key, []).append(run["wall_ns"] / 1e9)
             self._scales.clear()

@@ -8,17 +8,24 @@ from typing import Any
 from hfbench_schema import __version__
 from hfbench_schema.cells import Cell
 from hfbench_schema.machine_key import machine_key
-from hfbench_schema.submission import SPAWN, Machine
+from hfbench_schema.submission import SPAWN, Machine, compared_versions, package_of
 from hfbench_schema.suites import Suite
 from hfbench_submit.environments.environments import Environment
 from hfbench_submit.planning.slots import Task
 
 TIMEOUT_S = 600
 RUN_BYTES = 900
-"""What one process run may take in a submission, beside its iterations."""
+"""What one process run may take in a submission, beside its iterations or its reason."""
+REASON_BYTES = 2400
 ITERATION_BYTES = 11
 MOST_CALLS = 6
 """Calls over timed iterations, where the steady state is found late."""
+
+
+def framework_of(environment: Environment) -> str:
+    """Return the framework that an environment holds, torch if it has both."""
+    held = {package_of(name) for name, _ in compared_versions(environment.facts)[0]}
+    return "tensorflow" if "tensorflow" in held and "torch" not in held else "torch"
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,8 @@ class SittingPlan:
     @property
     def largest_run(self) -> int:
         """The bytes that one process run may take in the submission."""
-        return RUN_BYTES + ITERATION_BYTES * MOST_CALLS * self.suite.iterations
+        iterations = ITERATION_BYTES * MOST_CALLS * self.suite.iterations
+        return RUN_BYTES + max(REASON_BYTES, iterations)
 
     def identity(self) -> dict[str, Any]:
         """Return what a journal must agree on to be taken up again."""

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-from hfbench_schema.submission import MEASURED_STATUSES, ProcessRun, role_of
-from hfbench_submit.planning.domination import SKIPPED
+from hfbench_schema.submission import (
+    HOPELESS_STATUSES,
+    MEASURED_STATUSES,
+    SECOND_ATTEMPTS,
+    ProcessRun,
+    role_of,
+)
 from hfbench_submit.planning.slots import Slot, slot_of
 
 CONTAMINATED = "contaminated"
-SECOND_ATTEMPTS = 5
-"""One in so many process runs may be repeated: on a machine that is never quiet, a sitting in
-which every process run were made twice would only take twice as long."""
-
-_Key = tuple[str, int, str]
 
 
 def remaining_slots(slots: Sequence[Slot], done: Sequence[ProcessRun]) -> list[Slot]:
@@ -21,19 +21,22 @@ def remaining_slots(slots: Sequence[Slot], done: Sequence[ProcessRun]) -> list[S
     a role once it is unsupported or skipped there, or has failed twice in a row: the rest of its
     process runs would only repeat the failure.
     """
-    finished = {slot_of(run) for run in done}
-    histories: dict[_Key, list[str]] = {}
-    for run in done:
-        histories.setdefault((run["cell"], run["environment"], role_of(run)), []).append(
-            run["status"]
-        )
-    given_up = {key for key, history in histories.items() if _is_hopeless(history)}
+    finished, hopeless = {slot_of(run) for run in done}, given_up(done)
     left = [
         slot
         for slot in slots
-        if slot not in finished and (slot.cell, slot.environment, slot.role) not in given_up
+        if slot not in finished and (slot.cell, slot.environment, slot.role) not in hopeless
     ]
     return [*_second_attempt(done, len(slots)), *left]
+
+
+def given_up(done: Sequence[ProcessRun]) -> set[tuple[str, int, str]]:
+    """Return cell, environment and role of what is not worth another process run."""
+    histories: dict[tuple[str, int, str], list[str]] = {}
+    for run in done:
+        key = (run["cell"], run["environment"], role_of(run))
+        histories.setdefault(key, []).append(run["status"])
+    return {key for key, history in histories.items() if _is_hopeless(history)}
 
 
 def _is_hopeless(history: Sequence[str]) -> bool:
@@ -41,11 +44,15 @@ def _is_hopeless(history: Sequence[str]) -> bool:
     own = [status for status in history if status != CONTAMINATED]
     last_two = own[-2:]
     failed_twice = len(last_two) == 2 and not set(last_two) & set(MEASURED_STATUSES)
-    return own[-1:] in (["unsupported"], [SKIPPED]) or failed_twice
+    return (bool(own) and own[-1] in HOPELESS_STATUSES) or failed_twice
 
 
 def _second_attempt(done: Sequence[ProcessRun], planned: int) -> list[Slot]:
-    """Return the slot to repeat, if the last process run was a first attempt that got disturbed."""
+    """Return the slot to repeat, if the last process run was a first attempt that got disturbed.
+
+    Only so many may be repeated: on a machine that is never quiet, a sitting in which every
+    process run were made twice would only take twice as long.
+    """
     if not done or done[-1]["status"] != CONTAMINATED or done[-1].get("attempt", 0):
         return []
     repeated = sum(run.get("attempt", 0) for run in done)

@@ -2,13 +2,14 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hfbench_schema.rules_bytes import MAXIMUM_BYTES
-from hfbench_schema.submission import ProcessRun, role_of
+from hfbench_schema.submission import ProcessRun, role_of, wanted_process_runs
 from hfbench_submit.planning.budget import PILOT, Choice, next_block
 from hfbench_submit.planning.estimates import Durations
 from hfbench_submit.planning.plans import SittingPlan
-from hfbench_submit.planning.remaining import remaining_slots
+from hfbench_submit.planning.remaining import given_up, remaining_slots
 from hfbench_submit.planning.slots import Slot, Task, plan_slots
 
 
@@ -19,7 +20,8 @@ class Schedule:
         self._plan = plan
         shuffled = random.Random(seed)  # noqa: S311 - an order to be reproduced, not a secret
         self._tasks = shuffled.sample(plan.tasks, len(plan.tasks))
-        self._slots = plan_slots(plan.tasks, plan.process_runs, seed)
+        fixed = plan.budget_s is None
+        self._slots = plan_slots(plan.tasks, plan.process_runs, seed) if fixed else []
         self._durations = Durations(plan.suite, plan.machine["usable_cores"])
         self._learned = 0
 
@@ -30,20 +32,26 @@ class Schedule:
         """
         if self._plan.budget_s is None:
             return remaining_slots(self._slots, done)
-        if left := remaining_slots(self._begun(done), done):
+        begun = self._begun(done)
+        if left := remaining_slots(begun, done):
             return left
         if (len(done) + len(self._plan.environments)) * self._plan.largest_run > MAXIMUM_BYTES:
             return []
         choice = self._choice(done)
-        return [] if choice.task is None else self._open(choice.task, choice.block, done)
+        return [] if choice.task is None else list(choice.task.slots(choice.block))
 
     def expected(self, done: Sequence[ProcessRun]) -> list[Slot]:
         """Return the slots that are left as far as can be foreseen: with a budget, the pilots."""
         if self._plan.budget_s is None:
             return self.remaining(done)
-        left_out = self._choice(done).left_out
+        left_out = set(self._choice(done).left_out)
         chosen = [task for task in self._open_tasks(done) if task not in left_out]
-        pilots = [slot for block in range(PILOT) for task in chosen for slot in task.slots(block)]
+        pilots = [
+            slot
+            for task in chosen
+            for block in range(wanted_process_runs(task.role, PILOT))
+            for slot in task.slots(block)
+        ]
         return remaining_slots(pilots, done)
 
     def left_out(self, done: Sequence[ProcessRun]) -> tuple[Task, ...]:
@@ -59,12 +67,18 @@ class Schedule:
         return next_block(self._open_tasks(done), done, seconds_left, self._durations)
 
     def _open_tasks(self, done: Sequence[ProcessRun]) -> list[Task]:
-        """Return the tasks that are not given up in every environment."""
-        return [task for task in self._tasks if self._open(task, self._plan.process_runs, done)]
-
-    def _open(self, task: Task, block: int, done: Sequence[ProcessRun]) -> list[Slot]:
-        slots = list(task.slots(block))
-        return [slot for slot in remaining_slots(slots, done) if slot in slots]
+        """Return the tasks with the environments in which they are not given up."""
+        hopeless = given_up(done)
+        narrowed = (
+            replace(
+                task,
+                environments=tuple(
+                    e for e in task.environments if (task.cell, e, task.role) not in hopeless
+                ),
+            )
+            for task in self._tasks
+        )
+        return [task for task in narrowed if task.environments]
 
     def _begun(self, done: Sequence[ProcessRun]) -> list[Slot]:
         begun = dict.fromkeys((run["cell"], role_of(run), run["block"]) for run in done)

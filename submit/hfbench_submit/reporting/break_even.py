@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from hfbench_schema.cells import parse_cell
+from hfbench_schema.figures import cold_start
 from hfbench_schema.submission import ProcessRun, timed_iterations
-from hfbench_submit.reporting.figures import cold_start
 
 _Key = tuple[str, int]
 

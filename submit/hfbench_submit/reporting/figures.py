@@ -1,96 +1,22 @@
-"""The figures of one process run, by its role, and how a person reads them."""
+"""The figure that says most about a process run, and how a person reads figures."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import median
 
 from hfbench_schema.contamination import contamination_causes
-from hfbench_schema.submission import (
-    MEASURED_STATUSES,
-    EnergyWindow,
-    ProcessRun,
-    role_of,
-    timed_iterations,
-)
+from hfbench_schema.figures import cold_start, energy_per_call, is_measured
+from hfbench_schema.submission import ProcessRun, timed_iterations
 from hfbench_submit.planning.remaining import CONTAMINATED
 
 MIB = 1 << 20
 _DIGITS = 4
-
-
-@dataclass(frozen=True)
-class ColdStart:
-    """From the start of a process to its steady calls, in ns."""
-
-    imports: int
-    build: int
-    prepare: int
-    first_call: int
-    steady_call: float
-
-    @property
-    def compiling(self) -> float:
-        """What the mode cost before its calls were as fast as they get."""
-        return max(0.0, self.prepare + self.first_call - self.steady_call)
-
-    @property
-    def until_first_output(self) -> int:
-        """From the start of the import to the end of the first call."""
-        return self.imports + self.build + self.prepare + self.first_call
-
-
-@dataclass(frozen=True)
-class EnergyPerCall:
-    """Joules that one call took: all of them, and those above an idle machine's."""
-
-    gross: float
-    net: float
-
-
-def is_measured(run: ProcessRun, role: str) -> bool:
-    """Tell whether a process run has the figures of a role."""
-    return role_of(run) == role and run["status"] in MEASURED_STATUSES
-
-
-def cold_start(run: ProcessRun) -> ColdStart | None:
-    """Return the figures of the role `cold`, None if a part is missing.
-
-    The steady call is the median of the later half of the calls: tracing modes are slow in more
-    than the first.
-    """
-    calls, phases = run.get("iterations_ns", []), run.get("phases_ns", {})
-    if not is_measured(run, "cold") or len(calls) < 2 or len(phases) < 3:
-        return None
-    steady = median(calls[len(calls) // 2 :])
-    return ColdStart(phases["import"], phases["build"], phases["prepare"], calls[0], steady)
-
-
-def energy_per_call(run: ProcessRun) -> EnergyPerCall | None:
-    """Return the figures of the role `energy`, None if it did not measure any."""
-    if not is_measured(run, "energy"):
-        return None
-    busy_ns, busy_mj, calls = _totals(run["energy"]["busy"])
-    idle_ns, idle_mj, _ = _totals(run["energy"]["idle"])
-    if not calls:
-        return None
-    net_mj = busy_mj - idle_mj / idle_ns * busy_ns
-    return EnergyPerCall(busy_mj / calls / 1e3, net_mj / calls / 1e3)
-
-
-def _totals(windows: Sequence[EnergyWindow]) -> tuple[int, int, int]:
-    return (
-        sum(window["duration_ns"] for window in windows),
-        sum(window["millijoules"] for window in windows),
-        sum(window["calls"] for window in windows),
-    )
+_LEAST = 1e-3
 
 
 def causes_of(run: ProcessRun, usable_cores: int) -> list[str]:
-    """Return what disturbed a process run; a contaminated one has a cause at least."""
-    causes = contamination_causes(run, usable_cores)
-    if not causes and run["status"] == CONTAMINATED:
-        return [run.get("reason", CONTAMINATED)]
-    return causes
+    """Return what contaminated a process run; nothing of one that has another fate."""
+    if run["status"] != CONTAMINATED:
+        return []
+    return contamination_causes(run, usable_cores) or [run.get("reason", CONTAMINATED)]
 
 
 def headline(run: ProcessRun) -> str:
@@ -123,6 +49,8 @@ def mebibytes(count: float) -> str:
 
 def number(value: float) -> str:
     """Write a figure with four digits, without an exponent."""
+    if abs(value) < _LEAST:
+        return f"{value:.3f}"
     return f"{value:.{_DIGITS}g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 

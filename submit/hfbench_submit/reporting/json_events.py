@@ -3,7 +3,7 @@
 Every event has `event`, its name, and `moment`, in UTC. Beside them:
 
 - `begin`: `environments` (their labels, by index), `process_runs_done`, `process_runs_left`,
-  `seconds_left`. It comes again when a time budget turns out to buy more.
+  `seconds_left`. With a time budget, what is left is what can be foreseen: it may buy more.
 - `launch`: `cell`, `environment`, `block`, `role`, `caches`, `attempt` of the process run that is
   about to start, and `seconds_left`.
 - `finish`: `process_run`, exactly as the submission will hold it, `contamination_causes` (texts),

@@ -29,7 +29,7 @@ class Progress(Protocol):
     """Is told how a sitting goes, always between two process runs."""
 
     def begin(self, slots: Sequence[Slot], done: Sequence[ProcessRun]) -> None:
-        """Hear what is to be done and what was done before; again when there is more to do."""
+        """Hear what is to be done, as far as can be foreseen, and what was done before."""
 
     def launch(self, slot: Slot) -> None:
         """Hear that a worker is about to start."""
@@ -61,7 +61,6 @@ class ConsoleProgress:
         self._labels = [environment["label"] for environment in environments]
         self._cores = usable_cores
         self._time = TimeLeft(clock)
-        self._begun = False
         self._contaminated = 0
         self._last_causes: list[str] = []
         # FORCE_COLOR makes rich take a file for a terminal, and cursor movements would garble it.
@@ -72,13 +71,11 @@ class ConsoleProgress:
         """Say how much there is to do, and what was done before."""
         self._time.begin(slots, done)
         self._contaminated = sum(bool(causes_of(run, self._cores)) for run in done)
-        if done and slots and not self._begun:
+        if done and slots:
             self._say(f"taking up again: the journal has {counted(len(done), 'process run')}")
         if slots:
-            noun = "more process run" if self._begun else "process run"
             left = duration(self._time.seconds())
-            self._say(f"{counted(len(slots), noun)} to go, about {left}")
-        self._begun = True
+            self._say(f"{counted(len(slots), 'process run')} to go, about {left}")
 
     def launch(self, slot: Slot) -> None:
         """Show what is about to be measured."""

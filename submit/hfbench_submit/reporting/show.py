@@ -6,21 +6,19 @@ from dataclasses import dataclass
 from statistics import median
 
 from hfbench_schema.cells import Cell, parse_cell
+from hfbench_schema.figures import cold_start, energy_per_call, is_measured
 from hfbench_schema.machine_key import machine_key, machine_title
 from hfbench_schema.submission import (
+    HOPELESS_STATUSES,
     MEASURED_STATUSES,
     ProcessRun,
     Submission,
     role_of,
     timed_iterations,
 )
-from hfbench_submit.planning.domination import SKIPPED
 from hfbench_submit.planning.remaining import CONTAMINATED
 from hfbench_submit.reporting.break_even import BreakEven, break_evens
 from hfbench_submit.reporting.figures import (
-    cold_start,
-    energy_per_call,
-    is_measured,
     mebibytes,
     milliseconds,
     number,
@@ -35,8 +33,6 @@ Row = str | tuple[str, ...]
 _Figures = Callable[[Sequence[ProcessRun]], tuple[str, ...]]
 _MODES = ("eager", "torchscript", "compile", "graph", "xla")
 _INDENT = "  "
-_HOPELESS = ("unsupported", SKIPPED)
-"""Statuses that the first process run of a cell decides for all."""
 
 
 def heading(submission: Submission, sha256: str) -> str:
@@ -68,20 +64,22 @@ def submission_tables(submission: Submission) -> list[FigureTable]:
 def reasons(submission: Submission) -> list[str]:
     """Return why cells and process runs were not measured, with how many there are of each.
 
-    Cells that cannot be measured count once in each environment. Contamination is left to the
-    summary: its figures differ from one process run to the next.
+    Cells that cannot be measured count once. Contamination is left to the summary: its figures
+    differ from one process run to the next.
     """
     cells: dict[tuple[str, str], set[tuple[str, int]]] = defaultdict(set)
     failures: Counter[tuple[str, str]] = Counter()
     for run in submission["process_runs"]:
         key = run["status"], _reason(run)
-        if run["status"] in _HOPELESS:
+        if run["status"] in HOPELESS_STATUSES:
             cells[key].add((run["cell"], run["environment"]))
         elif run["status"] not in (*MEASURED_STATUSES, CONTAMINATED):
             failures[key] += 1
     lines = []
     for (status, reason), found in sorted(cells.items(), key=lambda item: -len(item[1])):
-        lines.append(f"{status}: {counted(len(found), 'cell')}: {reason}")
+        places = sorted({submission["environments"][place]["label"] for _, place in found})
+        cells_there = counted(len({cell for cell, _ in found}), "cell")
+        lines.append(f"{status}: {cells_there} in {', '.join(places)}: {reason}")
     for (status, reason), count in failures.most_common():
         lines.append(f"{status}: {counted(count, 'process run')}: {reason}")
     return lines
@@ -147,7 +145,9 @@ class _Shown:
             if role_of(run) == role:
                 place = _Place.of(run["cell"], run["environment"], run.get("caches", ""))
                 groups[place].append(run)
-        yield from sorted(groups.items(), key=lambda group: group[0])
+        # What cannot be measured is told by `reasons`, once.
+        shown = {p: runs for p, runs in groups.items() if not _is_hopeless(runs)}
+        yield from sorted(shown.items(), key=lambda group: group[0])
 
     def _nested(self, rows: Sequence[tuple["_Place", tuple[str, ...]]]) -> Iterator[Row]:
         """Yield rows below headings: what is computed, then how."""
@@ -201,6 +201,10 @@ class _Place:
             f"{cell.model} on {cell.device}, {shape}",
             f"{cell.framework}-{cell.mode} {cell.precision}{caches}",
         )
+
+
+def _is_hopeless(runs: Sequence[ProcessRun]) -> bool:
+    return all(run["status"] in HOPELESS_STATUSES for run in runs)
 
 
 def _latency(runs: Sequence[ProcessRun]) -> tuple[str, str, str]:

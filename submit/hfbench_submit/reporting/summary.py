@@ -61,10 +61,12 @@ def _noisiest(logs: _Logs) -> Iterator[str]:
 
 
 def _detectable(submission: Submission, logs: _Logs) -> Iterator[str]:
-    labels = [environment["label"] for environment in submission["environments"]]
+    environments = submission["environments"]
+    labels = [environment["label"] for environment in environments]
     lines = []
     for first, second in combinations(range(len(labels)), 2):
-        if changes := detectable_changes(logs, first, second):
+        replicas = environments[first]["replica"] or environments[second]["replica"]
+        if not replicas and (changes := detectable_changes(logs, first, second)):
             lines.append(f"  {labels[first]} to {labels[second]}: {_changes(changes)}")
     if lines:
         yield "smallest change this sitting could detect (80 % power, 5 % level):"

@@ -7,7 +7,13 @@ from hfbench_schema import __version__
 from hfbench_schema.canonical import canonical_bytes, sha256_hex
 from hfbench_schema.files import write_atomically
 from hfbench_schema.rules_bytes import MAXIMUM_BYTES
-from hfbench_schema.submission import SUBMISSION_SCHEMA, ProcessRun, Protocol, Submission
+from hfbench_schema.submission import (
+    SECOND_ATTEMPTS,
+    SUBMISSION_SCHEMA,
+    ProcessRun,
+    Protocol,
+    Submission,
+)
 from hfbench_schema.timestamps import format_moment, now, parse_moment
 from hfbench_submit.errors import SubmitError
 from hfbench_submit.planning.plans import SittingPlan
@@ -83,9 +89,11 @@ def check_plan(plan: SittingPlan) -> None:
 
 def _check_size(plan: SittingPlan) -> None:
     """Refuse a fixed plan whose submission could be too large; a budget ends before."""
+    if plan.budget_s is not None:
+        return
     slots = len(plan_slots(plan.tasks, plan.process_runs, seed=0))
-    size = slots * plan.largest_run
-    if plan.budget_s is None and size > MAXIMUM_BYTES:
+    size = (slots + slots // SECOND_ATTEMPTS) * plan.largest_run
+    if size > MAXIMUM_BYTES:
         raise SubmitError(
             f"the submission could have {size >> 20} MiB, and {MAXIMUM_BYTES >> 20} are allowed: "
             "select fewer cells with --cells, fewer --process-runs, or give a --budget"

@@ -14,13 +14,15 @@ from hfbench_submit.machine.energy_meter import EnergyWindows, MeterUnavailableE
 from hfbench_submit.machine.placement import numa_node_of
 from hfbench_submit.machine.surroundings import Observation
 from hfbench_submit.planning.domination import SKIPPED
-from hfbench_submit.planning.plans import SittingPlan
+from hfbench_submit.planning.plans import SittingPlan, framework_of
 from hfbench_submit.planning.remaining import CONTAMINATED
 from hfbench_submit.planning.slots import Slot
 
 COLD_CALLS = 5
 """Calls of a cold process run: the first, and enough to see what it comes down to."""
 ANCHOR_CALLS = 20
+_FILLED = "filled"
+"""Lies in a folder of compile caches that a whole process run has filled."""
 
 
 class Measurer:
@@ -52,8 +54,13 @@ class Measurer:
 
     def anchor(self, environment: int, started_at: str) -> Anchor | None:
         """Measure the anchor workload in one environment; None if it fails, which costs nothing."""
-        cell = self._plan.cells[0]
-        plan = {"role": "anchor", "cell": asdict(cell), "seed": 0, "iterations": ANCHOR_CALLS}
+        cell = {
+            "framework": framework_of(self._plan.environments[environment]),
+            "mode": "eager",
+            "device": self._plan.cells[0].device,
+            "precision": "fp32",
+        }
+        plan = {"role": "anchor", "cell": cell, "seed": 0, "iterations": ANCHOR_CALLS}
         launched = self._launcher.launch(environment, plan, self._caches, None)
         measured = launched.outcome.messages.get("measured", {})
         if not {"matmul_ns", "copy_ns"} <= measured.keys():
@@ -81,7 +88,15 @@ class Measurer:
             return fields | {"status": "error", "reason": str(error)}
 
     def _run(self, slot: Slot, on_message: OnMessage | None = None) -> dict[str, Any]:
-        plan, caches = self._plan, self._prepared_caches(slot)
+        plan, caches = self._plan, self._caches_of(slot)
+        if slot.caches == "empty" or slot.role == "memory":
+            shutil.rmtree(caches, ignore_errors=True)
+        if slot.caches == "warm" and not (caches / _FILLED).exists():
+            # What was to fill them failed, or was interrupted.
+            filling = self._run(replace(slot, caches="empty"))
+            if filling["status"] not in MEASURED_STATUSES:
+                return filling
+        caches.mkdir(parents=True, exist_ok=True)
         gpu = plan.cell(slot.cell).device == "cuda"
         observation = Observation.begin(gpu=gpu, cpus=self._launcher.cpus)
         launched = self._launcher.launch(
@@ -90,6 +105,8 @@ class Measurer:
         contamination = observation.end(launched.outcome.cpu_s)
         packages = plan.environments[slot.environment].facts["packages"]
         fields = outcome_fields(launched.outcome, packages, plan.timeout_s)
+        if slot.caches == "empty" and fields["status"] in MEASURED_STATUSES:
+            (caches / _FILLED).touch()
         if "placement" in fields and self._numa_node is not None:
             fields["placement"]["numa_node"] = self._numa_node
         return fields | {
@@ -109,16 +126,10 @@ class Measurer:
             "iterations": COLD_CALLS if slot.role == "cold" else suite.iterations,
         }
 
-    def _prepared_caches(self, slot: Slot) -> Path:
-        """Return the folder of a cell's compile caches, emptied or filled as the slot asks."""
-        caches = self._caches / f"{slot.cell.replace('/', '_')}-{slot.environment}"
-        if slot.caches == "empty":
-            shutil.rmtree(caches, ignore_errors=True)
-        if slot.caches == "warm" and not caches.exists():
-            # What was to fill them failed, or belonged to a sitting that was interrupted.
-            self._run(replace(slot, caches="empty"))
-        caches.mkdir(parents=True, exist_ok=True)
-        return caches
+    def _caches_of(self, slot: Slot) -> Path:
+        """Return a folder for each cell and environment, and for memory, which needs empty ones."""
+        apart = "-memory" if slot.role == "memory" else ""
+        return self._caches / f"{slot.cell.replace('/', '_')}-{slot.environment}{apart}"
 
 
 def skipped(slot: Slot, dominating: str, started_at: str) -> ProcessRun:

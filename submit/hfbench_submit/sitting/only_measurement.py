@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,8 @@ from filelock import FileLock, Timeout
 
 from hfbench_schema.timestamps import format_moment, now
 from hfbench_submit.errors import SubmitError
+
+_FOLDER = Path("/tmp")  # noqa: S108 - a lock that holds nothing
 
 
 @contextmanager
@@ -23,8 +24,9 @@ def only_measurement_on_this_machine(what: str) -> Iterator[None]:
     Raises:
         SubmitError: another one is running; the message says which.
     """
-    # Not in the cache folder, of which there may be several; by user, who alone may open it.
-    path = Path(tempfile.gettempdir()) / f"hfbench-measuring-{os.getuid()}.lock"
+    # Not in the cache folder nor in $TMPDIR, of which there may be several; by user, who alone
+    # may open it: what other users run is seen as contamination.
+    path = _FOLDER / f"hfbench-measuring-{os.getuid()}.lock"
     holder = path.with_suffix(".holder")
     lock = FileLock(path)
     try:

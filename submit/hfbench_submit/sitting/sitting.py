@@ -2,14 +2,17 @@
 
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hfbench_schema.canonical import document_sha256
+from hfbench_schema.submission import ProcessRun
 from hfbench_submit.planning.domination import dominating_cell
 from hfbench_submit.planning.plans import SittingPlan
 from hfbench_submit.planning.schedule import Schedule
+from hfbench_submit.planning.slots import Slot
 from hfbench_submit.reporting.progress import Progress
 from hfbench_submit.sitting.clock import SittingClock
 from hfbench_submit.sitting.journal import (
@@ -20,7 +23,6 @@ from hfbench_submit.sitting.journal import (
     open_journal,
 )
 from hfbench_submit.sitting.measuring import Measurer, skipped
-from hfbench_submit.sitting.only_measurement import only_measurement_on_this_machine
 
 
 def measure_sitting(plan: SittingPlan, folder: Path, progress: Progress) -> Journal:
@@ -29,22 +31,21 @@ def measure_sitting(plan: SittingPlan, folder: Path, progress: Progress) -> Jour
     Returns the complete journal; its path is under `folder`/journals.
 
     Raises:
-        SubmitError: another measurement is running on this machine, or the disk is full.
+        SubmitError: the disk is full, or the journal is damaged.
     """
     path = journal_path(folder, document_sha256(plan.identity()))
-    with only_measurement_on_this_machine(f"suite {plan.suite.name}"):
-        journal = open_journal(path) or create_journal(path, _header(plan))
-        schedule = Schedule(plan, journal.header["seed"])
-        if schedule.remaining(journal.process_runs):
-            progress.begin(schedule.expected(journal.process_runs), journal.process_runs)
-            os.sync()  # else what pip has just installed is written out during the first blocks
-            clock = SittingClock(journal.last_moment())
-            journal.add_invocation(clock.moment())
-            try:
-                with Measurer(plan, caches_folder(journal)) as measurer:
-                    _measure_all(plan, journal, schedule, measurer, progress, clock)
-            finally:
-                progress.end(journal.process_runs)
+    journal = open_journal(path) or create_journal(path, _header(plan))
+    schedule = Schedule(plan, journal.header["seed"])
+    if schedule.remaining(journal.process_runs):
+        progress.begin(schedule.expected(journal.process_runs), journal.process_runs)
+        os.sync()  # else what pip has just installed is written out during the first blocks
+        clock = SittingClock(journal.last_moment())
+        journal.add_invocation(clock.moment())
+        try:
+            with Measurer(plan, caches_folder(journal).absolute()) as measurer:
+                _measure_all(plan, journal, schedule, measurer, progress, clock)
+        finally:
+            progress.end(journal.process_runs)
     return journal
 
 
@@ -58,7 +59,6 @@ def _measure_all(
 ) -> None:
     """Measure slot after slot; the anchor workload before, amid and after them."""
     done = journal.process_runs
-    middle = (len(done) + len(schedule.expected(done))) // 2
     anchors = _Anchors(plan, journal, measurer, progress, clock)
     anchors.measure(at_most=1)
     while remaining := schedule.remaining(done):
@@ -70,27 +70,36 @@ def _measure_all(
             run = measurer.measure(slot, clock.moment())
         journal.add_process_run(run)
         progress.finish(run)
-        if len(done) == middle:
+        if _is_halfway(plan, done, remaining):
             anchors.measure(at_most=2)
     anchors.measure(at_most=3)
 
 
-@dataclass(frozen=True)
+def _is_halfway(plan: SittingPlan, done: Sequence[ProcessRun], left: Sequence[Slot]) -> bool:
+    if plan.budget_s is not None:
+        return 2 * sum(run["wall_ns"] for run in done) >= plan.budget_s * 10**9
+    return len(done) >= len(left)
+
+
+@dataclass
 class _Anchors:
-    """The anchor workload of a sitting; one that fails is left out, and costs nothing else."""
+    """The anchor workload of a sitting; once it fails it is left out, and costs nothing else."""
 
     plan: SittingPlan
     journal: Journal
     measurer: Measurer
     progress: Progress
     clock: SittingClock
+    works: bool = True
 
     def measure(self, at_most: int) -> None:
         """Measure it in the first environment, unless the journal has enough already."""
-        if not self.plan.suite.controls or len(self.journal.anchors) >= at_most:
+        wanted = self.plan.suite.controls and self.works
+        if not wanted or len(self.journal.anchors) >= at_most:
             return
         anchor = self.measurer.anchor(0, self.clock.moment())
         if anchor is None:
+            self.works = False
             self.progress.note("the anchor workload could not be measured")
             return
         self.journal.add_anchor(anchor)
