@@ -73,8 +73,8 @@ def test_each_breach_of_what_came_later_is_found(
 def test_every_role_and_status_has_its_place(document: Document) -> None:
     report = validate(canonical_bytes(extended(document)), now=NOW)
     assert report.accepted, report.findings
-    # What ran out of memory was asked for and not measured, and so was the larger cell.
-    assert [finding.rule for finding in report.findings] == ["HFB040", "HFB040"]
+    # What ran out of memory was asked for and not measured; the larger cell says so itself.
+    assert [finding.rule for finding in report.findings] == ["HFB040"]
 
 
 def test_process_runs_are_counted_role_by_role(document: Document) -> None:
@@ -83,7 +83,7 @@ def test_process_runs_are_counted_role_by_role(document: Document) -> None:
     found = [str(finding) for finding in validate(canonical_bytes(document), now=NOW).findings]
     assert [text.split(": ")[1] for text in found] == [
         "0 process runs of role memory were measured of 1 asked for",
-        *["0 process runs of role latency were measured of 1 asked for"] * 2,
+        "0 process runs of role latency were measured of 1 asked for",
     ]
     # Without a budget every block was asked for, so that the second attempt lacks its second.
     del document["protocol"]["budget_s"]
