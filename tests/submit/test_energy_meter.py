@@ -120,7 +120,8 @@ def test_a_meter_that_fails_disturbs_no_worker_and_is_told_at_the_end(tmp_path: 
 def test_without_a_window_of_each_kind_there_is_no_energy(tmp_path: Path) -> None:
     windows = EnergyWindows(open_meter("cpu", lay_out(tmp_path, machine(0, 0))))
     windows.on_message(edge("busy", "begin"))
-    windows.on_message(edge("busy", "end", duration_ns=1, calls=1))
+    lay_out(tmp_path, machine(500_000, 0))
+    windows.on_message(edge("busy", "end", duration_ns=1_000_000_000, calls=1))
     with pytest.raises(MeterUnavailableError, match="no complete idle window"):
         windows.energy()
 

@@ -138,7 +138,7 @@ def test_mode_and_precision_reach_the_eager_fp32_output(
     least: int,
     most: int,
 ) -> None:
-    caches = tmp_path / "it's \"with\" blanks"
+    caches = tmp_path / 'it\'s "with" blanks'
     asked = plan(BERT, mode=mode, precision=precision)
     messages = run_worker(tensorflow[0].python, asked, 2, 300, caches=caches).messages
     assert messages["measured"]["status"] in ("ok", "no_steady_state"), messages
