@@ -21,6 +21,8 @@ WORKER_END_NS: Final = 60 * 10**9
 PHASES: Final = ("start", "import", "build", "reference", "prepare", "first call", "calls")
 """A slow import must not take the time of a slow compilation: each phase has the whole timeout."""
 
+CALLS_FACTOR: Final = 6
+"""Calls over timed iterations, at most; slow ones have the whole timeout each."""
 ENERGY_WINDOWS: Final = 20
 """More windows than any worker opens; each may take the whole timeout, like a phase."""
 
@@ -38,10 +40,11 @@ def check_durations(document: Submission) -> Iterator[Finding]:
         pointer, wall_ns = f"/process_runs/{index}", run["wall_ns"]
         if (total := _accounted_ns(run)) > wall_ns:
             yield finding("HFB031", pointer, total_ns=total, wall_ns=wall_ns)
-        if wall_ns > _steps(run) * protocol["timeout_s"] * 10**9 + WORKER_END_NS:
+        steps = _steps(run, protocol["iterations"])
+        if wall_ns > steps * protocol["timeout_s"] * 10**9 + WORKER_END_NS:
             yield finding(
                 "HFB033", pointer, wall_ns=wall_ns, timeout_s=protocol["timeout_s"],
-                steps=_steps(run),
+                steps=steps,
             )  # fmt: skip
 
 
@@ -71,9 +74,10 @@ def _accounted_ns(run: ProcessRun) -> int:
     )
 
 
-def _steps(run: ProcessRun) -> int:
+def _steps(run: ProcessRun, iterations: int) -> int:
     """Return how many times the timeout may begin anew."""
-    return len(PHASES) + (ENERGY_WINDOWS if role_of(run) == "energy" else 0)
+    windows = ENERGY_WINDOWS if role_of(run) == "energy" else 0
+    return len(PHASES) + CALLS_FACTOR * iterations + windows
 
 
 def check_copies(document: Submission) -> Iterator[Finding]:

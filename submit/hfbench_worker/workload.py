@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hfbench_worker.answers import Answers
+from hfbench_worker.failures import MeasurementError
 
 REFERENCE = {"mode": "eager", "precision": "fp32"}
 """What every output is compared with."""
@@ -121,8 +122,11 @@ def _import_workload(plan: dict[str, Any]) -> Workload:
         from hfbench_worker.tensorflow_workload import TensorFlowWorkload
 
         return TensorFlowWorkload(plan)
-    from hfbench_worker.torch_workload import TorchWorkload
-
+    try:
+        from hfbench_worker.torch_workload import TorchWorkload
+    except ModuleNotFoundError as error:
+        needed = "torch cells need an environment with torch and transformers"
+        raise MeasurementError("unsupported", f"{error}; {needed}") from error
     return TorchWorkload(plan)
 
 

@@ -77,7 +77,7 @@ BREACHES: dict[str, list[Change]] = {
     "HFB026": [repeat_last_run],
     "HFB027": [put(5, "process_runs", 0, "block")],
     "HFB028": [same_versions],
-    "HFB033": [put(10**13, "process_runs", 0, "wall_ns")],
+    "HFB033": [put(10**15, "process_runs", 0, "wall_ns")],
     "HFB034": [hours_within_seconds],
     "HFB081": [put(512, "machine", "usable_cores")],
     "HFB030": [
@@ -235,7 +235,7 @@ EXTENDED: dict[str, list[Change]] = {
         at(COLD, phases_ns={"prepare": 6 * SECOND}),
         window("idle", duration_ns=4 * SECOND, millijoules=60_000),
     ],
-    "HFB033": [at(0, wall_ns=(7 * 600 + 61) * SECOND), at(ENERGY, wall_ns=30_000 * SECOND)],
+    "HFB033": [at(0, wall_ns=200 * 600 * SECOND), at(ENERGY, wall_ns=300 * 600 * SECOND)],
     "HFB035": [at(EXHAUSTED, wall_ns=0), at(MEMORY, wall_ns=0)],
     "HFB036": [put(["latency", "cold", "energy"], "protocol", "roles")],
     "HFB037": [at(MEMORY, caches="warm"), at(0, caches="empty")],

@@ -31,6 +31,20 @@ sys.meta_path.insert(0, Miscompile())
 """
 
 
+POOL = """
+import sys
+class Pool:
+    def find_spec(self, name, path=None, target=None):
+        if name == "transformers":
+            sys.meta_path.remove(self)
+            import torch
+            def start_pool(network):
+                from torch._inductor.async_compile import AsyncCompile
+                AsyncCompile.warm_pool(), AsyncCompile.wakeup(), AsyncCompile.wait_pool_ready()
+                return network
+            torch.compile = start_pool
+sys.meta_path.insert(0, Pool())
+"""
 CAST_AND_LOADED = """
 import copy, json, sys
 sys.path.insert(0, sys.argv[1])
@@ -177,6 +191,18 @@ def test_a_compiler_that_computes_something_else(
     assert failed["status"] == "wrong_output"
     assert "is 0.002 (relative) away" in failed["reason"]
     assert "fp32 explains 0.001" in failed["reason"]
+
+
+def test_the_processes_of_a_compiler_are_waited_for_and_counted(
+    environments: Sequence[Environment], tmp_path: Path
+) -> None:
+    """Each imports torch, which takes more than a second of CPU time."""
+    code = f"import sys; exec({POOL!r})"
+    python = environment_that_starts_with(code, environments[1], tmp_path).python
+    modes = ("eager", "compile")
+    eager, compiled = (run_worker(python, tiny_plan("bert", mode=m), 1, 60) for m in modes)
+    assert compiled.messages["measured"]["output_check"]["distance_ppb"] == 0
+    assert compiled.cpu_s > eager.cpu_s + 1
 
 
 def test_an_environment_without_a_compiler(
