@@ -11,7 +11,7 @@ from hfbench_worker import anchor, cold, energy, latency, memory
 from hfbench_worker.answers import Answers
 from hfbench_worker.failures import describe
 from hfbench_worker.lifeline import die_with_parent
-from hfbench_worker.workload import open_workload
+from hfbench_worker.opening import open_workload
 
 ROLES = {
     "latency": latency.measure,

@@ -12,7 +12,8 @@ from typing import Any
 from hfbench_worker.answers import Answers
 from hfbench_worker.failures import MeasurementError, describe
 from hfbench_worker.memory import reset_host_peak, status_bytes
-from hfbench_worker.workload import Workload, open_workload
+from hfbench_worker.opening import open_workload
+from hfbench_worker.workload import Workload
 
 KNOWN_BYTES = 256 << 20
 """What is allocated, and every page of it touched, for the memory meter to see."""

@@ -1,14 +1,12 @@
 """What every role measures: one cell's network in its mode and precision, ready to be called."""
 
 import importlib.metadata
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from hfbench_worker.answers import Answers
-from hfbench_worker.failures import MeasurementError
 
 REFERENCE = {"mode": "eager", "precision": "fp32"}
 """What every output is compared with."""
@@ -77,19 +75,6 @@ class Workload(Protocol):
         """Return a fixed fp32 matrix product and a fixed copy of 64 MiB, on the device."""
 
 
-def open_workload(plan: dict[str, Any], answers: Answers) -> Workload:
-    """Import the plan's framework, open its device, and say what was loaded.
-
-    Raises:
-        ImportError: the environment lacks the framework.
-        MeasurementError: the cell is unsupported here.
-    """
-    with answers.phase("import"):
-        workload = _import_workload(plan)
-    answers.emit("loaded", **workload.loaded(), placement=_placement(plan))
-    return workload
-
-
 def installed_version(distribution: str) -> str | None:
     """Return the version of an installed distribution, None if it is not installed.
 
@@ -114,23 +99,3 @@ def build_and_prepare(workload: Workload, answers: Answers, reference: bool = Fa
     with answers.phase("prepare"):
         workload.prepare()
         workload.synchronize()
-
-
-def _import_workload(plan: dict[str, Any]) -> Workload:
-    plan = {**plan, "cell": REFERENCE | plan["cell"]}
-    if plan["cell"]["framework"] == "tensorflow":
-        from hfbench_worker.tensorflow_workload import TensorFlowWorkload
-
-        return TensorFlowWorkload(plan)
-    try:
-        from hfbench_worker.torch_workload import TorchWorkload
-    except ModuleNotFoundError as error:
-        needed = "torch cells need an environment with torch and transformers"
-        raise MeasurementError("unsupported", f"{error}; {needed}") from error
-    return TorchWorkload(plan)
-
-
-def _placement(plan: dict[str, Any]) -> dict[str, Any]:
-    known = hasattr(os, "sched_getaffinity")
-    cpus = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
-    return {"cpus": cpus, "pinned": plan.get("cpus") is not None}
