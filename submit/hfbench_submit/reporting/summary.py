@@ -8,8 +8,8 @@ from statistics import median
 
 from hfbench_schema.submission import (
     Anchor,
+    EnvironmentFacts,
     Submission,
-    compared_versions,
 )
 from hfbench_submit.reporting.figures import causes_of, percent
 from hfbench_submit.reporting.precision import (
@@ -107,12 +107,16 @@ def _drift_of(times: list[float]) -> str:
 
 def _canary(submission: Submission, logs: _Logs) -> Iterator[str]:
     """Compare environments that are the same but for the replica: any ratio but 1 is noise."""
-    originals: dict[object, int] = {}
-    for index, environment in enumerate(submission["environments"]):
-        versions = compared_versions(environment)[:-1]
-        original = originals.setdefault(versions, index)
+    environments = submission["environments"]
+    for index, environment in enumerate(environments):
+        original = next(i for i, other in enumerate(environments) if _same(other, environment))
         if original != index:
             yield from _same_twice(submission, logs, original, index)
+
+
+def _same(first: EnvironmentFacts, second: EnvironmentFacts) -> bool:
+    """Tell whether environments hold the same, down to the last package."""
+    return all(first.get(fact) == second.get(fact) for fact in ("python", "packages", "sources"))
 
 
 def _same_twice(submission: Submission, logs: _Logs, first: int, second: int) -> Iterator[str]:
