@@ -133,7 +133,7 @@ def test_two_measurements_at_once_would_disturb_each_other(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "smokey", "--with", VERSIONS[0]], "there are: smoke"),
+        (["run", "smokey", "--with", VERSIONS[0]], "there are: inference, smoke"),
         (["run", "smoke"], "--with transformers==5.23.0, or --env NAME"),
         (["run", "smoke", "--with", VERSIONS[0], "--budget", "soon"], "write 20m, 1h30m or 90s"),
         (["run", "smoke", "--with", "./nowhere"], "nowhere"),

@@ -60,7 +60,7 @@ def document(folder: Path) -> Path:
 
 
 def test_the_submission_is_shown_and_valid(document: Path) -> None:
-    assert command("hfbench-submit", "validate", document) == f"{document}: accepted\n"
+    assert command("hfbench-submit", "validate", document).startswith(f"{document}: accepted\n")
     shown = command("hfbench-submit", "show", document)
     assert "transformers-4.57.6" in shown
     assert "transformers-5.23.0~1" in shown

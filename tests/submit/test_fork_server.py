@@ -13,7 +13,7 @@ import psutil
 import pytest
 from tests.submit.test_launching import (
     CRASH,
-    TWO_GIB_ONLY,
+    FOUR_GIB_ONLY,
     await_descendants,
     environment_that_starts_with,
     plan,
@@ -138,7 +138,7 @@ def test_a_server_that_crashes_or_lacks_its_framework(
 def test_a_forked_worker_without_enough_memory(
     environments: Sequence[Environment], tmp_path: Path
 ) -> None:
-    small = environment_that_starts_with(TWO_GIB_ONLY, environments[0], tmp_path)
+    small = environment_that_starts_with(FOUR_GIB_ONLY, environments[0], tmp_path)
     with ForkServer(small.python, 1) as server:
         assert fields(server.run(plan(batch_size=4000), 60), small, 60)["status"] == "oom_host"
         assert fields(server.run(plan(), 60), small, 60)["status"] in ("ok", "no_steady_state")

@@ -76,7 +76,7 @@ told = {name: value for name, value in os.environ.items() if name.startswith("PY
 say("told", environ=told, path=sys.path, hash=hash("hfbench"), optimize=sys.flags.optimize)
 os._exit(0)
 """
-TWO_GIB_ONLY = "import resource; resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))"
+FOUR_GIB_ONLY = "import resource; resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))"
 
 
 def plan(model: str = "vit-tiny", **changes: Any) -> dict[str, Any]:
@@ -236,7 +236,7 @@ def test_garbage_on_stdout_disturbs_nothing(
 def test_a_worker_without_enough_memory(
     environments: Sequence[Environment], tmp_path: Path
 ) -> None:
-    python = environment_that_starts_with(TWO_GIB_ONLY, environments[0], tmp_path)
+    python = environment_that_starts_with(FOUR_GIB_ONLY, environments[0], tmp_path)
     failed = fields(python, batch_size=4000)
     assert failed["status"] == "oom_host"
 

@@ -181,7 +181,13 @@ def _source(info: dict[str, Any], contents: Mapping[Path | None, str]) -> tuple[
     path = Path(url2pathname(parts.path)) if parts.scheme == "file" else None
     if "dir_info" in info and path is not None:
         return "folder", contents.get(path) or folder_sha256(path)
-    return "archive", contents.get(path) or info["archive_info"]["hashes"]["sha256"]
+    return "archive", contents.get(path) or _archive_sha256(info["archive_info"])
+
+
+def _archive_sha256(info: dict[str, Any]) -> str:
+    """Return what PEP 610 calls `hashes`; pip before 23.1 wrote `hash` alone."""
+    hashes: dict[str, str] = info.get("hashes") or dict([info["hash"].split("=", 1)])
+    return hashes["sha256"]
 
 
 def _direct_requirement(name: str, info: dict[str, Any]) -> str:
