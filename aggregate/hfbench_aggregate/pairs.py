@@ -6,8 +6,7 @@ from functools import cached_property
 from hfbench_aggregate.environments import REPLICA, Environment, differing, environment_of
 from hfbench_aggregate.loading import Accepted
 from hfbench_aggregate.reduction import Family, families
-
-_NEVER_MEASURED = {"unsupported", "skipped_dominated"}
+from hfbench_schema.submission import HOPELESS_STATUSES
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Pair:
             for cell in self.family.cells(self.baseline, self.candidate)
             if self._in_both(cell)
             and all(
-                run.status in _NEVER_MEASURED
+                run.status in HOPELESS_STATUSES
                 for side in (self.baseline, self.candidate)
                 for run in self.family.runs_of(side, cell)
             )

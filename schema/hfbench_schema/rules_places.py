@@ -9,16 +9,13 @@ from hfbench_schema.submission import (
     FORK_SERVER,
     HOPELESS_STATUSES,
     MEASURED_STATUSES,
+    OUT_OF_MEMORY,
     SECOND_ATTEMPTS,
     ProcessRun,
     Submission,
     role_of,
     wanted_process_runs,
 )
-
-NOT_LAUNCHED: tuple[str, ...] = ("skipped_dominated", "unsupported")
-"""The statuses that can be given without launching a worker."""
-OUT_OF_MEMORY: tuple[str, ...] = ("oom_device", "oom_host")
 
 Place = tuple[str, int, int, str, str | None]
 
@@ -127,7 +124,7 @@ def check_launches(document: Submission) -> Iterator[Finding]:
     forked = document["protocol"]["launch"] == FORK_SERVER
     for index, run in enumerate(document["process_runs"]):
         pointer, cell = f"/process_runs/{index}", cell_of(run)
-        if run["wall_ns"] == 0 and run["status"] not in NOT_LAUNCHED:
+        if run["wall_ns"] == 0 and run["status"] not in HOPELESS_STATUSES:
             yield finding("HFB035", pointer, status=run["status"])
         forkable = cell is None or (cell.framework, cell.device) == ("torch", "cpu")
         if forked and (not forkable or role_of(run) == "cold"):

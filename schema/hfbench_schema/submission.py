@@ -15,7 +15,9 @@ SUBMISSION_SCHEMA: Final = "urn:hfbench:schema:submission:1"
 MEASURED_STATUSES: Final = ("ok", "no_steady_state")
 """The statuses of a process run whose timed iterations count."""
 HOPELESS_STATUSES: Final = ("unsupported", "skipped_dominated")
-"""The statuses of which one process run says all: another one would end alike."""
+"""The statuses of which one process run says all, and which no worker need be launched for."""
+OUT_OF_MEMORY: Final = ("oom_device", "oom_host")
+"""The statuses that say a cell does not fit."""
 ROLES: Final = ("latency", "cold", "memory", "energy")
 """What a process run is for; only `latency` has timed iterations to compare."""
 FEWER_PROCESS_RUNS: Final = {"cold": 3, "memory": 2, "energy": 2}

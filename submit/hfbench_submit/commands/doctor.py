@@ -12,7 +12,7 @@ from rich.text import Text
 
 from hfbench_submit.doctor.check import Check
 from hfbench_submit.doctor.doctor import NO_ENVIRONMENT, diagnose, fix_first
-from hfbench_submit.environments.environments import Environment, build_environments
+from hfbench_submit.environments.environments import DEFAULT_BASE, Environment, build_environments
 from hfbench_submit.errors import SubmitError
 from hfbench_submit.sitting.only_measurement import only_measurement_on_this_machine
 
@@ -24,7 +24,7 @@ _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "unknown": 
 @click.command()
 @click.option("--with", "layers", multiple=True, metavar="REQUIREMENTS", help="As `run` has it.")
 @click.option("--env", "named", multiple=True, metavar="NAME", help="As `run` has it.")
-@click.option("--base", default="torch", show_default=True, metavar="REQUIREMENTS")
+@click.option("--base", default=DEFAULT_BASE, show_default=True, metavar="REQUIREMENTS")
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),

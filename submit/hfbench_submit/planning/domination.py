@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from functools import cache
 
 from hfbench_schema.cells import Cell, dominates, parse_cell
-from hfbench_schema.submission import MEASURED_STATUSES, ProcessRun, role_of
+from hfbench_schema.submission import MEASURED_STATUSES, OUT_OF_MEMORY, ProcessRun, role_of
 from hfbench_submit.planning.slots import Slot
 
-OUT_OF_MEMORY = ("oom_device", "oom_host")
 SKIPPED = "skipped_dominated"
 _TELLING = (*MEASURED_STATUSES, *OUT_OF_MEMORY)
 
