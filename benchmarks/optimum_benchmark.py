@@ -1,13 +1,13 @@
 """A sweep of 12 cells: hfbench's client against optimum-benchmark.
 
-BERT-base and DistilBERT, batch 1 and 4, sequence 8, 64 and 128, torch eager, fp32 on the CPU, 20
-timed iterations each: one `hfbench-submit run` by either launch method against one
-`optimum-benchmark` command for each cell, which reads random weights from a checkpoint on the disk
-(it can build none without the Hub). The order is always the same: bare loops, hfbench by spawning,
-hfbench by forking, optimum-benchmark, bare loops again, which say what the latencies are. Prints
-wall times, and how far reported latencies lie from the bare loops'. The wall time of an hfbench
-sitting includes its controls, the anchor workload and the A/A canary, which the peer has not; the
-time of the cells' own process runs is printed beside it.
+BERT-base and RoBERTa-base (the peer fails on DistilBERT), batch 1 and 4, sequence 8, 64 and 128,
+torch eager, fp32 on the CPU, 20 timed iterations each: one `hfbench-submit run` by either launch
+method against one `optimum-benchmark` command for each cell, which reads random weights from a
+checkpoint on the disk (it can build none without the Hub). The order is always the same: bare
+loops, hfbench by spawning, hfbench by forking, optimum-benchmark, bare loops again, which say what
+the latencies are. Prints wall times, and how far reported latencies lie from the bare loops'. The
+wall time of an hfbench sitting includes its controls, the anchor workload and the A/A canary, which
+the peer has not; the time of the cells' own process runs is printed beside it.
 
 The peer's environment is made beforehand, its versions chosen to work together:
 
@@ -44,7 +44,7 @@ from hfbench_schema.submission import FORK_SERVER, SPAWN, ProcessRun
 
 CELLS = [
     cell_of(model, "torch-eager", batch_size, sequence_length)
-    for model in ("bert-base", "distilbert-base")
+    for model in ("bert-base", "roberta-base")
     for batch_size in (1, 4)
     for sequence_length in (8, 64, 128)
 ]
