@@ -7,13 +7,18 @@ _ID = re.compile(
     r"(?P<suite>[a-z0-9-]+)/(?P<model>[a-z0-9.-]+)"
     r"/(?P<framework>torch|tensorflow)-(?P<mode>eager|torchscript|compile|graph|xla)"
     r"/(?P<device>[a-z]+)/(?P<precision>[a-z0-9-]+)"
-    r"/b(?P<batch_size>[1-9][0-9]{0,5})-s(?P<sequence_length>[1-9][0-9]{0,6})",
+    r"/b(?P<batch_size>[1-9][0-9]{0,5})-s(?P<sequence_length>[1-9][0-9]{0,6})"
+    r"(-w(?P<world_size>[1-9][0-9]{0,3})/(?P<task>[a-z0-9-]+))?",
 )
 
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """Model architecture x framework x mode x device x precision x batch size x sequence length."""
+    """Model architecture x framework x mode x device x precision x batch size x sequence length.
+
+    A cell of training has a `task` as well, which is empty for inference, and a world size: the
+    number of devices, each of which gets a batch of that size in every step.
+    """
 
     suite: str
     model: str
@@ -23,13 +28,20 @@ class Cell:
     precision: str
     batch_size: int
     sequence_length: int
+    world_size: int = 1
+    task: str = ""
 
     @property
     def id(self) -> str:
-        """The cell as text, as in `smoke/bert-base/torch-eager/cpu/fp32/b1-s64`."""
+        """The cell as text.
+
+        As in `smoke/bert-base/torch-eager/cpu/fp32/b1-s64`, or, of training,
+        `training/bert-mini/torch-compile/cuda/bf16-autocast/b32-s64-w2/sst2`.
+        """
         return (
             f"{self.suite}/{self.model}/{self.framework}-{self.mode}/{self.device}"
             f"/{self.precision}/b{self.batch_size}-s{self.sequence_length}"
+            + (f"-w{self.world_size}/{self.task}" if self.task else "")
         )
 
 
@@ -37,7 +49,8 @@ def parse_cell(cell_id: str) -> Cell:
     """Read a cell id.
 
     Raises:
-        ValueError: `cell_id` has not the form suite/model/framework-mode/device/precision/bB-sS.
+        ValueError: `cell_id` has neither the form suite/model/framework-mode/device/precision/bB-sS
+            nor that with -wW/task at its end.
     """
     found = _ID.fullmatch(cell_id)
     if found is None:
@@ -53,6 +66,8 @@ def parse_cell(cell_id: str) -> Cell:
         precision=found["precision"],
         batch_size=int(found["batch_size"]),
         sequence_length=int(found["sequence_length"]),
+        world_size=int(found["world_size"] or 1),
+        task=found["task"] or "",
     )
 
 

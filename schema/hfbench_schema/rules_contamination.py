@@ -16,6 +16,7 @@ _MEASURES: Final = {
     "cold": "iterations_ns",
     "memory": "memory",
     "energy": "energy",
+    "training": "training",
 }
 
 

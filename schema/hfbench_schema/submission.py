@@ -18,8 +18,13 @@ HOPELESS_STATUSES: Final = ("unsupported", "skipped_dominated")
 """The statuses of which one process run says all, and which no worker need be launched for."""
 OUT_OF_MEMORY: Final = ("oom_device", "oom_host")
 """The statuses that say a cell does not fit."""
-ROLES: Final = ("latency", "cold", "memory", "energy")
+DIVERGED: Final = "diverged"
+"""The status of a training whose loss stopped being a finite number."""
+ROLES: Final = ("latency", "cold", "memory", "energy", "training")
 """What a process run is for; only `latency` has timed iterations to compare."""
+INFERENCE_ROLES: Final = ("latency", "cold", "memory", "energy")
+TRAINING_ROLES: Final = ("training", "memory")
+"""What process runs of a suite of each kind can be for, the usual one first."""
 FEWER_PROCESS_RUNS: Final = {"cold": 3, "memory": 2, "energy": 2}
 """Roles that scatter less, or cost more: so many process runs at most."""
 SPAWN: Final = "spawn"
@@ -66,8 +71,9 @@ class Protocol(TypedDict):
     order: str
     roles: NotRequired[list[str]]
     budget_s: NotRequired[int]
+    nodes: NotRequired[int]
     process_runs: int
-    iterations: int
+    iterations: NotRequired[int]
     timeout_s: int
 
 
@@ -186,6 +192,61 @@ class Contamination(TypedDict, total=False):
     clock_step_ms: int
 
 
+class Epoch(TypedDict):
+    """One pass over the training examples, and the evaluation after it.
+
+    `training_ns` holds all of its steps and the loading of their batches; `loading_ns` has what
+    loading took each rank. `tokens` counts what all ranks trained on, padding left out;
+    `confusion` counts the validation examples: true and false negatives' labels first, as
+    [label 0 taken for 0, label 0 taken for 1, label 1 taken for 0, label 1 taken for 1].
+    """
+
+    training_ns: int
+    loading_ns: list[int]
+    evaluation_ns: int
+    tokens: int
+    confusion: list[int]
+
+
+class Training(TypedDict):
+    """One training from its seed, epoch by epoch and step by step.
+
+    `steps_ns` has a list for each rank, of one duration for each step; `losses_micro` the loss of
+    each step in millionths, the mean over ranks, null where it is not finite. `compiled_steps` are
+    the numbers of the steps in which a rank traced or compiled. `end_to_end_ns` runs from the
+    imported framework to the end of the last evaluation.
+    """
+
+    seed: int
+    end_to_end_ns: int
+    epochs: list[Epoch]
+    steps_ns: list[list[int]]
+    losses_micro: list[int | None]
+    compiled_steps: list[int]
+
+
+class TokenizerFacts(TypedDict):
+    """Where a tokenizer came from: `checkpoint` or `trained`; the SHA-256 of its JSON form."""
+
+    kind: str
+    sha256: str
+    vocabulary: int
+
+
+class TaskData(TypedDict):
+    """What a task's examples are.
+
+    `source` is `hub`, `local` or `built_in`; `sha256` is that of the text and labels of both
+    splits, in order; `tokenizers` go by model.
+    """
+
+    source: str
+    sha256: str
+    train_examples: int
+    validation_examples: int
+    tokenizers: dict[str, TokenizerFacts]
+
+
 class Anchor(TypedDict):
     """One measurement of the fixed workload."""
 
@@ -218,6 +279,7 @@ class ProcessRun(TypedDict):
     output_check: NotRequired[OutputCheck]
     memory: NotRequired[Memory]
     energy: NotRequired[Energy]
+    training: NotRequired[Training]
     contamination: NotRequired[Contamination]
 
 
@@ -231,6 +293,7 @@ class Submission(TypedDict):
     protocol: Protocol
     machine: Machine
     environments: list[EnvironmentFacts]
+    tasks: NotRequired[dict[str, TaskData]]
     anchors: NotRequired[list[Anchor]]
     process_runs: list[ProcessRun]
 

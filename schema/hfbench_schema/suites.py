@@ -11,6 +11,7 @@ from hfbench_schema.canonical import document_sha256, strict_json
 from hfbench_schema.cells import Cell, parse_cell
 
 _AXES = ("models", "modes", "devices", "precisions", "batch_sizes", "sequence_lengths")
+_TRAINING_AXES = (*_AXES, "world_sizes", "tasks")
 
 
 class UnknownSuiteError(LookupError):
@@ -25,12 +26,38 @@ class Model:
     what one call computes: `tokens` (the base model on token ids), `pixels` and `features` (the
     encoder of images, or of mel spectrograms), `pairs` (encoder and decoder on token ids),
     `prefill` (a language model on a prompt, filling its cache), `decode` (one more token after a
-    cached prompt).
+    cached prompt), `sentences` (a sentence classifier, which is trained). `checkpoint` names the
+    `repository` and `revision` of the Hub that its weights and its tokenizer come from; without
+    one its weights come from the seed, and its tokenizer is trained on the task's text. The
+    `recipe` has the `epochs`, `learning_rate`, `weight_decay` and `clipping` (the largest norm of
+    a step's gradients) of AdamW, whose rate falls linearly to 0 over the training.
     """
 
     name: str
     inputs: str
     config: dict[str, Any]
+    checkpoint: dict[str, str] | None = None
+    recipe: dict[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """Sentences, or pairs of them, with the label 0 or 1.
+
+    `dataset` names `repository`, `revision` and `configuration` on the Hub; None for the sentences
+    of hfbench's own grammar, which are `ranked` with nothing. `columns` hold the text; `label` is
+    0 or 1. `metrics` are what is published of it, the first one first: `accuracy`, `f1`,
+    `matthews`. Numbers of examples are those of the published splits. `learning_rate` falls
+    linearly to 0 over the training; gradients are clipped to a norm of `clipping`.
+    """
+
+    name: str
+    dataset: dict[str, str] | None
+    columns: list[str]
+    metrics: list[str]
+    ranked: bool
+    train_examples: int
+    validation_examples: int
 
 
 @dataclass(frozen=True)
@@ -39,7 +66,8 @@ class Suite:
 
     `process_runs` and `iterations` are what a submission is asked for, for each cell in each
     environment; `seed` fixes weights and inputs. With `controls`, a sitting measures the anchor
-    workload and an A/A canary beside the cells.
+    workload and an A/A canary beside the cells. A suite with `tasks` is one of training: it has no
+    iterations, and block b is trained from `seed` + b, in every cell and environment.
     """
 
     name: str
@@ -51,6 +79,7 @@ class Suite:
     models: dict[str, Model]
     cells: tuple[Cell, ...]
     controls: bool
+    tasks: dict[str, TrainingTask]
 
     @cached_property
     def cell_ids(self) -> tuple[str, ...]:
@@ -72,21 +101,24 @@ def suite_from_document(document: dict[str, Any]) -> Suite:
         sha256=document_sha256(document),
         seed=document["seed"],
         process_runs=document["process_runs"],
-        iterations=document["iterations"],
+        iterations=document.get("iterations", 0),
         models=models,
         cells=tuple(_cells(document)),
         controls=document.get("controls", False),
+        tasks={
+            name: TrainingTask(name, **fields) for name, fields in document.get("tasks", {}).items()
+        },
     )
 
 
 def _cells(document: dict[str, Any]) -> Iterator[Cell]:
     """Yield the cells that are listed one by one, then those of each grid: every combination."""
     yield from (parse_cell(cell_id) for cell_id in document.get("cells", ()))
+    axes = _TRAINING_AXES if "tasks" in document else _AXES
     for grid in document.get("grids", ()):
-        for combination in product(*(grid[axis] for axis in _AXES)):
-            model, mode, device, precision, batch, sequence = combination
+        for model, mode, *others in product(*(grid[axis] for axis in axes)):
             framework, _, how = mode.partition("-")
-            yield Cell(document["name"], model, framework, how, device, precision, batch, sequence)
+            yield Cell(document["name"], model, framework, how, *others)
 
 
 @cache
