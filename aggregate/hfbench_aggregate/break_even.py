@@ -9,13 +9,12 @@ freedom of the three; a saving that cannot be told from none gives one without a
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from statistics import median, variance
+from statistics import median
 
 from hfbench_aggregate.environments import Environment
 from hfbench_aggregate.reduction import Family, failure_flags, watch_flags
 from hfbench_aggregate.rounding import published
-from hfbench_aggregate.statistics.constants import LEAST_PROCESS_RUNS, MEDIAN_VARIANCE
-from hfbench_aggregate.statistics.fieller import Uncertain, positive_ratio_interval
+from hfbench_aggregate.statistics.payoff import Payoff, payoff
 from hfbench_aggregate.tables import BreakEvenRow
 from hfbench_schema.cells import Cell, parse_cell
 from hfbench_schema.contamination import was_watched
@@ -48,8 +47,7 @@ def _rows(
     steady = _calls_ms(family, environment, cell.id)
     if not (costs and eager and steady):
         return
-    calls, ends = _calls(costs, eager, steady)
-    low, high = map(published, ends) if ends else (None, None)
+    calls, low, high = published_payoff(payoff(costs, eager, steady))
     failed = [(r["status"], r.get("reason")) for r in cold if r["status"] not in MEASURED_STATUSES]
     yield {
         "machine_key": family.machine_key,
@@ -75,31 +73,21 @@ def _calls_ms(family: Family, environment: Environment, cell: str) -> list[float
     return [run.median_ms for run in runs if run.median_ms is not None]
 
 
-def _calls(
-    costs: list[float], eager: list[float], steady: list[float]
-) -> tuple[float | None, tuple[float, float] | None]:
-    """Return after how many calls the mode has paid, None for never, and the interval of it."""
-    cost, saved = median(costs), median(eager) - median(steady)
-    calls = published(cost / saved) if saved > 0 else None
-    least = min(map(len, (costs, eager, steady)))
-    if least < LEAST_PROCESS_RUNS:
-        return calls, None
-    above = Uncertain(cost, _error(costs))
-    below = Uncertain(saved, _error(eager) + _error(steady))
-    return calls, positive_ratio_interval(above, below, least - 1)
+def published_payoff(found: Payoff) -> tuple[float | None, float | None, float | None]:
+    """Return repetitions, low and high as tables have them."""
+    low, high = map(published, found.interval) if found.interval else (None, None)
+    return None if found.repetitions is None else published(found.repetitions), low, high
 
 
-def _error(values: list[float]) -> float:
-    """Return the variance of the error of their median."""
-    return MEDIAN_VARIANCE * variance(values) / len(values)
+def wording(calls: float | None, low: float | None, high: float | None, noun: str = "call") -> str:
+    """Say when a mode pays: `pays after 1,235 calls (900 to 2,000)`, `never: it saves nothing`.
 
-
-def wording(calls: float | None, low: float | None, high: float | None) -> str:
-    """Say when a mode pays: `pays after 1,235 calls (900 to 2,000)`, `never: it saves nothing`."""
+    `noun` is what has to be repeated.
+    """
     if calls is None:
         doubt = "" if low is None else f", as measured; if it does, after {_whole(low)} or more"
         return f"never: it saves nothing{doubt}"
-    text = f"pays after {_whole(calls)} call{'' if _whole(calls) == '1' else 's'}"
+    text = f"pays after {_whole(calls)} {noun}{'' if _whole(calls) == '1' else 's'}"
     if low is None:
         return text
     end = "or more, perhaps never" if high is None else f"to {_whole(high)}"

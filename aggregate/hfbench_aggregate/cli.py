@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hfbench_aggregate.pairs import Pair
     from hfbench_aggregate.store import LocalStore
     from hfbench_aggregate.tables import Comparison
+    from hfbench_aggregate.training.tables import TrainingGroup
 
 # The commands import what they need when they run: numpy and scipy take most of a second, which
 # neither --help nor a mistyped path should wait for.
@@ -99,6 +100,30 @@ def compare(folder: Path, baseline: str, candidate: str, output: str) -> None:
 
 @main.command()
 @_STORE
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="JSON has the fields of a release's training.json.",
+)
+def training(folder: Path, output: str) -> None:
+    """Report what was trained: speed-ups, quality, and what compilers and devices are worth.
+
+    One report for each model and task's data on each machine and in each environment. What else
+    was trained is compared with fp32 on one device, without a compiler.
+    """
+    with _opened(folder) as store:
+        groups = _training_groups(store)
+    if output == "json":
+        click.echo(json.dumps(groups, indent=2, ensure_ascii=False))
+    else:
+        _print_training(groups, output)
+
+
+@main.command()
+@_STORE
 def release(folder: Path) -> None:
     """Publish the next release and print its folder.
 
@@ -165,6 +190,20 @@ def _pairs(store: "LocalStore", baseline: str, candidate: str) -> "list[Pair]":
         raise _BadInputError(str(error)) from error
 
 
+def _training_groups(store: "LocalStore") -> "list[TrainingGroup]":
+    from hfbench_aggregate.ledger import read_ledger
+    from hfbench_aggregate.loading import accepted_submissions
+    from hfbench_aggregate.training.report import training_rows
+
+    groups = training_rows(accepted_submissions(store, read_ledger(store)))
+    if not groups:
+        raise _BadInputError(
+            f"{store.root} holds no training. To measure one: hfbench-submit run training "
+            f"--with transformers==5.23.0"
+        )
+    return groups
+
+
 def _decision_text(decision: "Decision") -> str:
     from hfbench_schema.reports import printable
 
@@ -188,3 +227,18 @@ def _print_comparisons(comparisons: "list[Comparison]", machines: list[str]) -> 
             console.print()
         text = comparison_text(comparison, machine, console.width)
         console.print(text, soft_wrap=True)
+
+
+def _print_training(groups: "list[TrainingGroup]", output: str) -> None:
+    from rich.console import Console
+
+    from hfbench_aggregate.training.printing import report_markdown, report_text
+
+    if output == "markdown":
+        click.echo("\n".join(map(report_markdown, groups)))
+        return
+    console = Console(highlight=False, markup=False, emoji=False)
+    for number, group in enumerate(groups):
+        if number:
+            console.print()
+        console.print(report_text(group, console.width), soft_wrap=True)

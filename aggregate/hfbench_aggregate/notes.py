@@ -1,13 +1,11 @@
 """The notes of a release: what is in it, in words, written from its tables."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from hfbench_aggregate.markdown import plain
 from hfbench_aggregate.statistics.verdict import Verdict
 from hfbench_aggregate.tables import ComparedCell, Comparison, MachineRow, Manifest
 from hfbench_aggregate.wording import counted, in_common, summary
-
-_MARKUP = re.compile(r"([\\`*_\[\]<>|&!#~])")
 
 
 def release_notes(
@@ -66,10 +64,10 @@ def _verdicts(machines: Sequence[MachineRow], comparisons: Sequence[Comparison])
     for machine in machines:
         own = [c for c in comparisons if c["machine_key"] == machine["machine_key"]]
         if own:
-            yield f"### {_plain(machine['title'])}"
+            yield f"### {plain(machine['title'])}"
         for comparison in own:
             where = f"{comparison['suite']}, {in_common(comparison)}"
-            lines = [f"{_plain(where)}: {_plain(summary(comparison))}."]
+            lines = [f"{plain(where)}: {plain(summary(comparison))}."]
             lines += [_line(row) for row in comparison["cells"] if _called(row)]
             yield "\n".join(lines)
 
@@ -79,18 +77,13 @@ def _called(row: ComparedCell) -> bool:
 
 
 def _line(row: ComparedCell) -> str:
-    return f"- `{row['cell']}`: {_plain(row['wording'])}"
+    return f"- `{row['cell']}`: {plain(row['wording'])}"
 
 
 def _provisional(comparisons: Sequence[Comparison]) -> str:
     lines = [
-        f"- {_plain(summary(comparison))}: {comparison['provisional']}"
+        f"- {plain(summary(comparison))}: {comparison['provisional']}"
         for comparison in comparisons
         if comparison["provisional"]
     ]
     return "\n".join(lines) or "No verdict is provisional."
-
-
-def _plain(text: str) -> str:
-    """Escape what Markdown would take for markup."""
-    return _MARKUP.sub(r"\\\1", text)

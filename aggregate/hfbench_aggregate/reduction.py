@@ -1,9 +1,9 @@
 """From submissions to families of process runs: one number a process run, grouped to compare.
 
-A family is one suite version on one machine key, launched in one way. Within it, the environments
-of different submissions are one if they have the same title. Of the timed iterations of a
-process run the middle pair is kept, two integers, because their logarithm may differ in the last
-bit from processor to processor.
+A family is one suite version on one machine key, or on several such machines that train together,
+launched in one way. Within it, the environments of different submissions are one if they have the
+same title. Of the timed iterations of a process run the middle pair is kept, two integers, because
+their logarithm may differ in the last bit from processor to processor.
 """
 
 import math
@@ -83,13 +83,15 @@ class Family:
     """All process runs of one suite version on one machine; `submissions` are its sittings.
 
     `runs` holds those of role latency; `other_runs` those of each other role, as submitted. How
-    workers were launched changes what they measure, so it makes another family.
+    workers were launched, and on how many machines, changes what they measure, so it makes another
+    family.
     """
 
     machine_key: str
     suite: str
     suite_version: int
     launch: str = SPAWN
+    nodes: int = 1
     submissions: list[Accepted] = field(default_factory=list)
     facts: dict[Environment, list[EnvironmentFacts]] = field(default_factory=dict)
     runs: dict[tuple[Environment, str], list[ReducedRun]] = field(default_factory=dict)
@@ -98,7 +100,7 @@ class Family:
     @property
     def suite_title(self) -> str:
         """The suite for people, as in `smoke-1` or `smoke-1, fork server`."""
-        return suite_title(self.suite, self.suite_version, self.launch)
+        return suite_title(self.suite, self.suite_version, self.launch, self.nodes)
 
     @property
     def machine_title(self) -> str:
@@ -137,21 +139,23 @@ class Family:
         return arm
 
 
-def suite_title(name: str, version: int, launch: str) -> str:
-    """Name a suite for people, with how workers were launched unless that is as usual."""
+def suite_title(name: str, version: int, launch: str, nodes: int = 1) -> str:
+    """Name a suite for people, with how workers were launched, and where, unless as usual."""
     title = f"{name}-{version}"
-    return title if launch == SPAWN else f"{title}, {launch.replace('_', ' ')}"
+    title += "" if launch == SPAWN else f", {launch.replace('_', ' ')}"
+    return title if nodes == 1 else f"{title}, {nodes} machines"
 
 
 def families(submissions: Iterable[Accepted]) -> list[Family]:
-    """Group submissions by machine key, suite version and launch method, sorted by these."""
-    found: dict[tuple[str, str, int, str], Family] = {}
+    """Group submissions by machine key, suite version and how launched, sorted by these."""
+    found: dict[tuple[str, str, int, str, int], Family] = {}
     for submission in submissions:
         document, suite = submission.document, submission.document["suite"]
-        launch = document["protocol"]["launch"]
-        key = (machine_key(document["machine"]), suite["name"], suite["version"], launch)
+        launch, nodes = document["protocol"]["launch"], document["protocol"].get("nodes", 1)
+        key = (machine_key(document["machine"]), suite["name"], suite["version"], launch, nodes)
         _add(found.setdefault(key, Family(*key)), submission)
-    return [found[key] for key in sorted(found, key=lambda key: (*key[:3], key[3] != SPAWN))]
+    order = sorted(found, key=lambda key: (*key[:3], key[3] != SPAWN, key[4]))
+    return [found[key] for key in order]
 
 
 def run_flags(runs: list[ReducedRun]) -> list[str]:

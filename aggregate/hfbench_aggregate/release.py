@@ -27,6 +27,7 @@ from hfbench_aggregate.tables import (
     SubmissionRow,
     SuiteRow,
 )
+from hfbench_aggregate.training.report import training_rows
 from hfbench_schema.canonical import canonical_bytes, sha256_hex
 from hfbench_schema.machine_key import machine_key, machine_title
 from hfbench_schema.reports import RULES_VERSION
@@ -61,7 +62,8 @@ def build_release(
         "cells.json": cells,
         "comparisons.json": comparisons,
     }
-    tables |= {name: rows for name, rows in _further_tables(found).items() if rows}
+    further = _further_tables(found) | {"training.json": training_rows(submissions)}
+    tables |= {name: rows for name, rows in further.items() if rows}
     files = {name: canonical_bytes(table) for name, table in tables.items()}
     manifest = _manifest(submissions, ledger, previous, _suites(found))
     counts = _process_runs(submissions)
@@ -124,6 +126,7 @@ def submission_row(submission: Accepted) -> SubmissionRow:
             document["suite"]["name"],
             document["suite"]["version"],
             document["protocol"]["launch"],
+            document["protocol"].get("nodes", 1),
         ),
         "client": f"{document['client']['name']} {document['client']['version']}",
         "started_at": document["sitting"]["invocations"][0],

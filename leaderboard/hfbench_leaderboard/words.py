@@ -30,6 +30,8 @@ STATUS_EXPLANATIONS = {
     "counts, never the times. It may be measured once more; what was set aside stays on record.",
     "wrong_output": "The output is not that of the same network in eager mode and fp32, to within "
     "what rounding explains. How fast a wrong result comes is of no interest.",
+    "diverged": "The loss of a training stopped being a finite number. It is listed, and counts "
+    "with the score after its last whole epoch.",
     "oom_host": "The network needs more memory than the machine has.",
     "oom_device": "The network needs more memory than the device has.",
     "skipped_dominated": "A cell of the same network that is no larger had run out of memory in "
@@ -154,6 +156,8 @@ def cell_name(cell_id: str) -> tuple[str, str]:
         f"batch {cell.batch_size}",
         f"length {cell.sequence_length}",
     ]
+    if cell.task:
+        rest += [counted(cell.world_size, "device"), f"training on {cell.task}"]
     return cell.model, ", ".join(rest)
 
 

@@ -12,6 +12,9 @@ held over.
 - `sitting_sd`: the error to add where the two were not interleaved.
 - `level_sittings`: the shift to take out where they were, in several sittings.
 - `variance_prior`, `winsorise`, `moments`: the steps these share.
+- `factorial`: contrasts of the arms of a factorial, as speed-ups, effects and interactions.
+- `quality`: scores over seeds, the one input that is no time.
+- `payoff`: after how many repetitions a cost is paid back.
 - `constants`: every number behind them.
 """
 

@@ -77,3 +77,19 @@ MEDIAN_VARIANCE: Final = 1.5707963267948966
 # Upper limits of the median process sd for machine grades A, B and C; above the last is D.
 # A judgement: at A a 2 % change shows with five process runs, at D not even 5 % does with ten.
 GRADE_LIMITS: Final = (0.01, 0.03, 0.10)
+
+# Points (hundredths of a score) within which two qualities of training count as equivalent: the
+# least margin that a handful of seeds can confirm where they scatter by half a point. A judgement.
+QUALITY_MARGIN: Final = 1.0
+
+# Seeds an arm needs before its quality is judged, for the reason of LEAST_PROCESS_RUNS. Three show
+# differences of three times the sd between seeds in four of five cases, and hardly any smaller.
+LEAST_SEEDS: Final = 3
+
+# Seeds below which a report of training warns: four show 2.4 sd between seeds, three only 3.1.
+ADVISED_SEEDS: Final = 4
+
+# Variance that rounding to steps of 1 adds (Sheppard 1898), and so the least that scores are taken
+# to have in steps of one example: where all seeds agree to the example, they may differ by parts
+# of one, and by luck.
+ROUNDING_VARIANCE: Final = 1 / 12

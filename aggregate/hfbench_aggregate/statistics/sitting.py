@@ -120,9 +120,16 @@ def _common(a: _Arm, b: _Arm) -> tuple[float, SittingSource]:
     # A mean over fewer cells could come out at 0 by luck, and 0 claims that sittings agree.
     if excess.size >= LEAST_FAMILY_CELLS:
         return float(np.sqrt(max(np.mean(excess), 0.0))), SittingSource.ESTIMATED
-    sd = np.concatenate([a.sd, b.sd])
-    typical = float(np.median(sd)) if sd.size else 0.0
-    return max(DEFAULT_SITTING_SD, typical), SittingSource.DEFAULT
+    return assumed_sitting_sd(np.concatenate([a.sd, b.sd])), SittingSource.DEFAULT
+
+
+def assumed_sitting_sd(process_sd: FloatArray) -> float:
+    """Return the sd between sittings to assume, from those between a family's process runs.
+
+    max(DEFAULT_SITTING_SD, their median); NaN and zeros do not count.
+    """
+    known = process_sd[process_sd > 0]
+    return max(DEFAULT_SITTING_SD, float(np.median(known)) if known.size else 0.0)
 
 
 def _arm(x: FloatArray, sittings: npt.NDArray[np.integer], width: int) -> _Arm:

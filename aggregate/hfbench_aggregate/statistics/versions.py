@@ -10,7 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hfbench_aggregate.statistics.constants import ALPHA, LEAST_PROCESS_RUNS, POWER
+from hfbench_aggregate.statistics.constants import (
+    ALPHA,
+    EQUIVALENCE_MARGIN,
+    LEAST_PROCESS_RUNS,
+    POWER,
+)
+from hfbench_aggregate.statistics.discovery import false_discovery_rate
 from hfbench_aggregate.statistics.moments import BoolArray, FloatArray, IntArray, moments, winsorise
 from hfbench_aggregate.statistics.student import quantile
 from hfbench_aggregate.statistics.verdict import decide, is_called
@@ -104,10 +110,10 @@ def compare_versions(
     fewest = np.minimum(a.count, b.count)
     extra = sitting_variance(sitting_sd, sittings_baseline, sittings_candidate, fewest > 0)
     effect = moderated_welch(a, b, extra)
-    p, p_equivalent = effect.p(), effect.p_equivalent()
+    p, p_equivalent = effect.p(), effect.p_equivalent(float(np.log1p(EQUIVALENCE_MARGIN)))
     sufficient = fewest >= LEAST_PROCESS_RUNS
     tested = sufficient & np.isfinite(p)
-    q = _adjust(p, tested)
+    q = false_discovery_rate(p, tested)
     called = is_called(effect.theta, q)
     low, high = effect.interval(1 - ALPHA, np.isfinite(effect.se))
     fcr_low, fcr_high = effect.interval(_fcr_level(called, tested), called)
@@ -131,17 +137,6 @@ def compare_versions(
         no_spread=without_spread(a, b),
         verdict=decide(effect.theta, q, p_equivalent, sufficient),
     )
-
-
-def _adjust(p: FloatArray, tested: BoolArray) -> FloatArray:
-    """Return the Benjamini-Hochberg q of the cells tested, NaN elsewhere."""
-    # Here, because it takes half a second that `--help` should not wait for.
-    from scipy.stats import false_discovery_control
-
-    q = np.full(p.shape, np.nan)
-    if tested.any():
-        q[tested] = false_discovery_control(p[tested])
-    return q
 
 
 def _fcr_level(called: BoolArray, tested: BoolArray) -> float:

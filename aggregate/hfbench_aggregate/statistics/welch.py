@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hfbench_aggregate.statistics.constants import EQUIVALENCE_MARGIN, PRIOR_SHARE_OF_ARM
+from hfbench_aggregate.statistics.constants import PRIOR_SHARE_OF_ARM
 from hfbench_aggregate.statistics.moments import BoolArray, FloatArray, Moments, ratio
 from hfbench_aggregate.statistics.student import quantile, two_sided_p, upper_tail
 from hfbench_aggregate.statistics.variance_prior import VariancePrior, variance_prior
@@ -13,10 +13,10 @@ from hfbench_aggregate.statistics.variance_prior import VariancePrior, variance_
 
 @dataclass(frozen=True, eq=False)
 class Effect:
-    """Log ratio of the second arm to the first, with its error; arrays of shape (cells,)."""
+    """What the second arm has more than the first, with its error; arrays of shape (cells,)."""
 
     theta: FloatArray
-    """Difference of the mean log seconds."""
+    """Difference of the means: of log seconds, or of points."""
     se: FloatArray
     """Standard error, the sitting term included."""
     se_within: FloatArray
@@ -28,13 +28,13 @@ class Effect:
         """Return the two-sided p value of theta = 0."""
         return two_sided_p(self.theta / self.se, self.df)
 
-    def p_equivalent(self) -> FloatArray:
-        """Return the p value of a ratio beyond the equivalence margin.
+    def p_equivalent(self, margin: float) -> FloatArray:
+        """Return the p value of a theta beyond the equivalence margin, in units of theta.
 
-        The larger p of the two one-sided tests of theta <= -L and theta >= L, with L =
-        log(1 + EQUIVALENCE_MARGIN): Schuirmann 1987. The nearer limit decides.
+        The larger p of the two one-sided tests of theta <= -margin and theta >= margin:
+        Schuirmann 1987. The nearer limit decides.
         """
-        room = np.log1p(EQUIVALENCE_MARGIN) - np.abs(self.theta)
+        room = margin - np.abs(self.theta)
         return upper_tail(room / self.se, self.df)
 
     def interval(self, level: float, cells: BoolArray) -> tuple[FloatArray, FloatArray]:

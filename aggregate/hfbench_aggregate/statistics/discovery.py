@@ -1,0 +1,24 @@
+"""False discovery rate of a family of tests."""
+
+import numpy as np
+
+from hfbench_aggregate.statistics.moments import BoolArray, FloatArray
+
+
+def false_discovery_rate(p: FloatArray, tested: BoolArray) -> FloatArray:
+    """Return the q of the tests that count, NaN elsewhere; shape (tests,), as of `p`.
+
+    Args:
+        p: p value of each test.
+        tested: which of them form the family.
+
+    Reference:
+        Benjamini & Hochberg 1995.
+    """
+    # Here, because it takes half a second that `--help` should not wait for.
+    from scipy.stats import false_discovery_control
+
+    q = np.full(p.shape, np.nan)
+    if tested.any():
+        q[tested] = false_discovery_control(p[tested])
+    return q
