@@ -7,7 +7,7 @@ from typing import Any
 
 from hfbench_schema.canonical import strict_json
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 _LONGEST_VALUE = 200
 
 

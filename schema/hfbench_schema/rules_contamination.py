@@ -8,8 +8,8 @@ from typing import Final
 
 from hfbench_schema.contamination import contamination_causes, was_watched
 from hfbench_schema.reports import Finding, finding
-from hfbench_schema.rules_places import cell_of
-from hfbench_schema.submission import MEASURED_STATUSES, Submission, role_of
+from hfbench_schema.rules_places import RESULTS, cell_of
+from hfbench_schema.submission import Submission, role_of
 
 _MEASURES: Final = {
     "latency": "iterations_ns",
@@ -25,7 +25,7 @@ def check_contamination(document: Submission) -> Iterator[Finding]:
     cores = document["machine"]["usable_cores"]
     for index, run in enumerate(document["process_runs"]):
         contaminated = run["status"] == "contaminated"
-        measured = run["status"] in MEASURED_STATUSES
+        measured = run["status"] in RESULTS
         if not (contaminated or measured) or cell_of(run) is None:
             continue
         pointer, causes = f"/process_runs/{index}", contamination_causes(run, cores)
@@ -42,7 +42,7 @@ def check_watched(document: Submission) -> Iterator[Finding]:
     """HFB048: other programs' CPU time was counted, which any Linux allows."""
     if document["machine"]["os"] != "Linux":
         return
-    measured = [r for r in document["process_runs"] if r["status"] in MEASURED_STATUSES]
+    measured = [r for r in document["process_runs"] if r["status"] in RESULTS]
     # Bytes do not depend on who else has the CPU.
     concerned = [run for run in measured if role_of(run) != "memory"]
     if unwatched := sum(not was_watched(run) for run in concerned):

@@ -25,6 +25,14 @@ from hfbench_schema.rules_places import (
     check_roles,
     check_skipped,
 )
+from hfbench_schema.rules_tasks import (
+    check_examples,
+    check_kind,
+    check_labels,
+    check_protocol,
+    check_tasks,
+)
+from hfbench_schema.rules_training import check_training_ends, check_trainings
 from hfbench_schema.submission import EnvironmentFacts, Submission, compared_versions
 from hfbench_schema.suites import Suite, find_suite
 from hfbench_schema.timestamps import parse_moment
@@ -43,7 +51,8 @@ def document_findings(document: Submission, now: datetime) -> Iterator[Finding]:
         name = f"{reference['name']} {reference['version']} ({reference['sha256'][:12]})"
         yield finding("HFB020", "/suite", suite=name)
     else:
-        yield from check_cells(document, suite)
+        for suite_rule in SUITE_RULES:
+            yield from suite_rule(document, suite)
     for rule in DOCUMENT_RULES:
         yield from rule(document)
     yield from check_moments(document, now)
@@ -152,10 +161,21 @@ def _texts(value: object, pointer: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, dict):
         for key, item in value.items():
             yield from _texts(item, f"{pointer}/{key}")
-    elif isinstance(value, list) and not (value and isinstance(value[0], int)):
+    elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _texts(item, f"{pointer}/{index}")
+            if not isinstance(item, int):  # spares the long arrays of iterations and steps
+                yield from _texts(item, f"{pointer}/{index}")
 
+
+SUITE_RULES: Final = (
+    check_cells,
+    check_kind,
+    check_protocol,
+    check_examples,
+    check_trainings,
+    check_training_ends,
+)
+"""Rules that need the suite as well, and say nothing where it is unknown."""
 
 DOCUMENT_RULES: Final = (
     check_environments,
@@ -171,6 +191,8 @@ DOCUMENT_RULES: Final = (
     check_outputs,
     check_memory,
     check_energy,
+    check_tasks,
+    check_labels,
     check_contamination,
     check_anchors,
     check_privacy,

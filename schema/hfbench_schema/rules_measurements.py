@@ -1,6 +1,7 @@
 """Rules on what process runs measured: durations, outputs, memory and energy that can be true."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final, cast
 
 from hfbench_schema.figures import is_measured, lacking_of_cold
@@ -34,12 +35,17 @@ MOST_WATTS: Final = 20_000
 
 
 def check_durations(document: Submission) -> Iterator[Finding]:
-    """HFB031, HFB033: iterations fit into their process run, and it into its time."""
+    """HFB031, HFB033: iterations fit into their process run, and it into its time.
+
+    How long a training may take depends on its suite: `rules_training` judges that.
+    """
     protocol = document["protocol"]
     for index, run in enumerate(document["process_runs"]):
         pointer, wall_ns = f"/process_runs/{index}", run["wall_ns"]
         if (total := _accounted_ns(run)) > wall_ns:
             yield finding("HFB031", pointer, total_ns=total, wall_ns=wall_ns)
+        if "iterations" not in protocol:
+            continue
         steps = _steps(run, protocol["iterations"])
         if wall_ns > steps * protocol["timeout_s"] * 10**9 + WORKER_END_NS:
             yield finding(
@@ -50,14 +56,14 @@ def check_durations(document: Submission) -> Iterator[Finding]:
 
 def check_iterations(document: Submission) -> Iterator[Finding]:
     """HFB041, HFB042, HFB047: as many calls were made and timed as the protocol says."""
-    wanted = document["protocol"]["iterations"]
+    wanted = document["protocol"].get("iterations")
     for index, run in enumerate(document["process_runs"]):
         pointer = f"/process_runs/{index}"
         if is_measured(run, "cold") and (lacking := lacking_of_cold(run)):
             yield finding("HFB047", pointer, lacking=", ".join(lacking))
         if not is_measured(run, "latency"):
             continue
-        if (timed := len(timed_iterations(run))) != wanted:
+        if wanted is not None and (timed := len(timed_iterations(run))) != wanted:
             yield finding("HFB041", pointer, count=timed, wanted=wanted)
         if (warmup := run["warmup_iterations"]) < LEAST_WARMUP:
             yield finding("HFB042", pointer, count=warmup, wanted=LEAST_WARMUP)
@@ -67,10 +73,12 @@ def _accounted_ns(run: ProcessRun) -> int:
     """Sum what surely lies between launch and end; a fork server imports before the launch."""
     phases, energy = run.get("phases_ns", {}), run.get("energy")
     windows = [*energy["busy"], *energy["idle"]] if energy else []
+    epochs = run["training"]["epochs"] if "training" in run else []
     return (
         sum(run.get("iterations_ns", []))
         + sum(phases.get(name, 0) for name in ("build", "prepare"))
         + sum(window["duration_ns"] for window in windows)
+        + sum(epoch["training_ns"] + epoch["evaluation_ns"] for epoch in epochs)
     )
 
 
@@ -91,7 +99,9 @@ def check_copies(document: Submission) -> Iterator[Finding]:
 
 
 def _durations(run: ProcessRun) -> tuple[str, tuple[int, ...]]:
-    """Return what a process run timed call by call, or window by window, and in which field."""
+    """Return what was timed, call by call, step by step or window by window, after its field."""
+    if "training" in run:
+        return "training", tuple(chain.from_iterable(run["training"]["steps_ns"]))
     if "energy" in run:
         windows = [*run["energy"]["busy"], *run["energy"]["idle"]]
         return "energy", tuple(window["duration_ns"] for window in windows)

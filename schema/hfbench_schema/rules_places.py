@@ -2,10 +2,12 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from typing import Final
 
 from hfbench_schema.cells import Cell, dominates, parse_cell
 from hfbench_schema.reports import Finding, finding
 from hfbench_schema.submission import (
+    DIVERGED,
     FORK_SERVER,
     HOPELESS_STATUSES,
     MEASURED_STATUSES,
@@ -16,6 +18,9 @@ from hfbench_schema.submission import (
     role_of,
     wanted_process_runs,
 )
+
+RESULTS: Final = (*MEASURED_STATUSES, DIVERGED)
+"""The statuses that answer what was asked: a training that diverges is a result of its arm."""
 
 Place = tuple[str, int, int, str, str | None]
 
@@ -85,8 +90,18 @@ def check_roles(document: Submission) -> Iterator[Finding]:
         pointer, role = f"/process_runs/{index}", role_of(run)
         if role not in asked:
             yield finding("HFB036", pointer, role=role, asked=", ".join(asked))
-        if (role == "cold") != ("caches" in run):
-            yield finding("HFB037", pointer, role=role, has="no" if role == "cold" else "a")
+        if has := _wrong_caches(role, run.get("caches")):
+            yield finding("HFB037", pointer, role=role, has=has)
+
+
+def _wrong_caches(role: str, caches: str | None) -> str:
+    """Return what is wrong about the state of compile caches; the empty text if nothing is."""
+    if role not in ("cold", "training"):
+        return "" if caches is None else "a"
+    if caches is None:
+        return "no"
+    # What a training takes until its end must not depend on what was trained before it.
+    return "a warm" if (role, caches) == ("training", "warm") else ""
 
 
 def check_counts(document: Submission) -> Iterator[Finding]:
@@ -103,7 +118,7 @@ def check_counts(document: Submission) -> Iterator[Finding]:
     for run in document["process_runs"]:
         key = run["cell"], run["environment"], role_of(run), run.get("caches")
         tried[key].add(place_of(run))
-        measured[key] += run["status"] in MEASURED_STATUSES
+        measured[key] += run["status"] in RESULTS
         if run["status"] in HOPELESS_STATUSES:
             hopeless.add(key)
     for key, places in tried.items():
@@ -127,7 +142,8 @@ def check_launches(document: Submission) -> Iterator[Finding]:
         if run["wall_ns"] == 0 and run["status"] not in HOPELESS_STATUSES:
             yield finding("HFB035", pointer, status=run["status"])
         forkable = cell is None or (cell.framework, cell.device) == ("torch", "cpu")
-        if forked and (not forkable or role_of(run) == "cold"):
+        forkable = forkable and role_of(run) not in ("cold", "training")
+        if forked and not forkable:
             yield finding("HFB039", pointer, cell=run["cell"], role=role_of(run))
 
 

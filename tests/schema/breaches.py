@@ -224,6 +224,10 @@ def repeated_too_often(document: Document) -> None:
 FAR = {"distance_ppb": 2_000_000, "tolerance_ppb": 1_000_000}
 NEAR = {"distance_ppb": 10, "tolerance_ppb": 1_000_000}
 WRONG = {"status": "wrong_output", "reason": "0.002 from the reference, of 0.001 allowed"}
+EXAMPLES = {
+    "source": "local", "sha256": "3d" * 32, "train_examples": 100, "validation_examples": 40,
+    "tokenizers": {},
+}  # fmt: skip
 ARCHIVE = {"kind": "archive", "content": "1f2e3d4c5b" * 4}
 
 EXTENDED: dict[str, list[Change]] = {
@@ -271,6 +275,11 @@ EXTENDED: dict[str, list[Change]] = {
         at(MEMORY, memory={"host_imported": 0, "host_built": 700, "host_peak": 900}),
         at(MEMORY, memory={"host_imported": 300, "host_built": 700, "host_peak": 26 * 2**30}),
     ],
+    "HFB060": [at(MEMORY, role="training", status="error", reason="no such thing")],
+    "HFB061": [at(0, status="diverged", reason="the loss is not finite in step 3 of 9")],
+    "HFB070": [put({"cola": EXAMPLES}, "tasks")],
+    "HFB074": [drop("protocol", "iterations")],
+    "HFB075": [put(2, "protocol", "nodes")],
     "HFB082": [
         put({"torchvision": ARCHIVE}, "environments", 0, "sources"),
         put({"torch": ARCHIVE}, "environments", 0, "sources"),

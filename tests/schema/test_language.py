@@ -15,6 +15,7 @@ from hfbench_worker.latency import TOLERANCES
 PUBLISHED = {
     ("inference", 1): "2fa7a56c9247f22ddfd09152300cb7823fb83fe59ee08add13812a2ff97ddc48",
     ("smoke", 1): "5804b765f995c5fd4a1d1e694497bfad6bd4dc43dbbe85e72015da1d0ca94afb",
+    ("training", 1): "011172fa442cf967d2c8a2732313d4c6d35bfcd1af0f7950d6f9d589da262957",
 }
 
 
@@ -27,7 +28,7 @@ def test_a_suite_names_its_models_and_cells() -> None:
     assert {cell.model for cell in suite.cells} == set(suite.models)
     assert all(cell.suite == "smoke" for cell in suite.cells)
     assert find_suite("smoke", 99) is None
-    with pytest.raises(UnknownSuiteError, match="there are: inference, smoke"):
+    with pytest.raises(UnknownSuiteError, match="there are: inference, smoke, training"):
         latest_suite("smoek")
 
 

@@ -1,5 +1,6 @@
 """The validator: total, strict, and the same words for the same breach."""
 
+import copy
 import json
 import re
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.schema.breaches import (
+    BERT,
     BREACHES,
     EXTENDED,
     MEMORY,
@@ -20,12 +22,29 @@ from tests.schema.breaches import (
     extended,
     put,
 )
+from tests.schema.training_breaches import (
+    AMP,
+    DISTRIBUTED,
+    EAGER,
+    LOCAL,
+    MIRRORED,
+    PEAK,
+    RANKS,
+    SST2,
+    TASK,
+    TRAINED,
+    common,
+    record,
+    trained,
+    training,
+)
 
 from hfbench_schema.canonical import canonical_bytes, sha256_hex, strict_json
 from hfbench_schema.reports import message_catalogue
 from hfbench_schema.suites import latest_suite
 from hfbench_schema.validation import validate
 
+BF16 = AMP.replace("fp16", "bf16")
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("submission-*/*.json"))
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 
@@ -75,6 +94,80 @@ def test_every_role_and_status_has_its_place(document: Document) -> None:
     assert report.accepted, report.findings
     # What ran out of memory was asked for and not measured; the larger cell says so itself.
     assert [finding.rule for finding in report.findings] == ["HFB040"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "change"), [(rule, change) for rule, changes in TRAINED.items() for change in changes]
+)
+def test_each_breach_of_a_training_is_found(document: Document, rule: str, change: Change) -> None:
+    document = trained(document)
+    assert rule not in rules(canonical_bytes(document))
+    change(document)
+    assert rule in rules(canonical_bytes(document))
+
+
+def test_trainings_keep_every_rule(document: Document) -> None:
+    """One that diverged is a result: there is nothing to warn of."""
+    report = validate(canonical_bytes(trained(document)), now=NOW)
+    assert report.findings == ()
+
+
+def test_trainings_on_published_examples_keep_every_rule(document: Document) -> None:
+    document = trained(document)
+    document["tasks"]["sst2"] |= {
+        "source": "hub", "train_examples": 67349, "validation_examples": 872,
+    }  # fmt: skip
+    long = training(document["process_runs"][LOCAL]["cell"], steps=10520, epochs=5, salt=9)
+    for epoch in long["training"]["epochs"]:
+        epoch |= {"training_ns": 3 * 10**9, "confusion": [400, 28, 40, 404], "tokens": 10**6}
+    long |= {"wall_ns": 30 * 10**9}
+    long["training"]["end_to_end_ns"] = 29 * 10**9
+    document["process_runs"][LOCAL] = long
+    assert rules(canonical_bytes(document)) == set()
+
+
+def test_each_block_has_a_seed_of_its_own(document: Document) -> None:
+    document = trained(document)
+    document["protocol"]["process_runs"] = 3
+    del document["tasks"]["sst2"]
+    document["process_runs"] = [training(EAGER, block=block, salt=block) for block in range(3)]
+    assert rules(canonical_bytes(document)) == set()
+
+
+def test_a_training_that_diverges_at_once_has_no_epoch(document: Document) -> None:
+    document = trained(document)
+    first = training(BF16, steps=1, epochs=0, salt=9)
+    first |= {"status": "diverged", "reason": "the loss is not finite in step 1 of 192"}
+    first["training"] |= {"losses_micro": [None], "compiled_steps": [0]}
+    document["process_runs"].append(first)
+    assert rules(canonical_bytes(document)) == set()
+    # The last step of an epoch ends none either: it was not evaluated.
+    first["training"] |= {"losses_micro": [700_000] * 63 + [None], "steps_ns": [[7] * 64]}
+    assert rules(canonical_bytes(document)) == set()
+
+
+def test_several_machines_share_what_they_can(document: Document) -> None:
+    """They share cells whose ranks they divide among them, and one measures the others alone."""
+    document = trained(document)
+    shared = training(TASK.format("torch-eager", "fp32", 4), steps=48, ranks=4, salt=0)
+    document["process_runs"].append(shared)
+    for nodes in (2, 4, 8):
+        document["protocol"]["nodes"] = nodes
+        assert rules(canonical_bytes(document)) == set()
+
+
+def test_a_rank_may_wait_while_another_still_evaluates(document: Document) -> None:
+    document = trained(document)
+    record(DISTRIBUTED, "steps_ns", 1, 32, value=2 * 10**9)(document)
+    assert rules(canonical_bytes(document)) == set()
+
+
+def test_failed_trainings_need_no_record(document: Document) -> None:
+    document = trained(document)
+    failed = {"status": "oom_host", "reason": "in step 3 of 192 (epoch 1): killed by the kernel"}
+    plain = common(BF16) | {"role": "training", "caches": "empty"} | failed
+    document["process_runs"].append(plain)
+    assert rules(canonical_bytes(document)) == {"HFB040"}
 
 
 def test_process_runs_are_counted_role_by_role(document: Document) -> None:
@@ -165,7 +258,8 @@ def test_integers_are_spelt_as_integers(document: Document, key: str, value: str
 
 
 def test_every_rule_in_the_catalogue_has_a_breach() -> None:
-    tested = set(BREACHES) | set(EXTENDED) | {"HFB001", "HFB003", "HFB004", "HFB005", "HFB006"}
+    tested = set(BREACHES) | set(EXTENDED) | set(TRAINED)
+    tested |= {"HFB001", "HFB003", "HFB004", "HFB005", "HFB006"}
     intake_only = {"HFB091", "HFB092"}
     assert tested | intake_only >= set(message_catalogue())
 
@@ -191,10 +285,14 @@ def test_any_bytes_give_a_report(data: bytes) -> None:
     assert not validate(data, now=NOW).accepted
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.parametrize("trainings", [False, True], ids=["calls", "trainings"])
+@settings(max_examples=200, deadline=None)
 @given(st.data())
-def test_any_value_anywhere_gives_a_report(data: st.DataObject) -> None:
+def test_any_value_anywhere_gives_a_report(trainings: bool, data: st.DataObject) -> None:
     document = strict_json(CORPUS[0].read_bytes())
+    if trainings:
+        document = trained(document)
+        document["process_runs"] = document["process_runs"][PEAK:]  # the short ones
     place: Any = document
     while isinstance(place, (dict, list)) and place:
         keys = list(place) if isinstance(place, dict) else range(len(place))
@@ -209,3 +307,38 @@ def test_any_value_anywhere_gives_a_report(data: st.DataObject) -> None:
     except ValueError:
         return
     validate(canonical, now=NOW)
+
+
+ABSURD = [0, 1, 2**53 - 1, None]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, LOCAL), st.data())
+def test_trainings_of_any_length_give_a_report(index: int, data: st.DataObject) -> None:
+    """What the schema lets through, and no training could be: other lengths, absurd numbers."""
+    document = trained(strict_json(CORPUS[0].read_bytes()))
+    run = document["process_runs"][index]
+    run["cell"] = data.draw(st.sampled_from([EAGER, AMP, RANKS, MIRRORED, SST2, BERT]))
+    places = [*_containers(run), *_containers(document["tasks"]), document["protocol"]]
+    for place in data.draw(st.lists(st.sampled_from(range(len(places))), min_size=1, max_size=4)):
+        _disfigure(places[place], data)
+    validate(canonical_bytes(document), now=NOW)
+
+
+def _containers(value: Any) -> list[Any]:
+    """Return every list and object in a JSON value, itself included."""
+    if not isinstance(value, (list, dict)):
+        return []
+    inner = value.values() if isinstance(value, dict) else value
+    return [value, *(found for item in inner for found in _containers(item))]
+
+
+def _disfigure(place: Any, data: st.DataObject) -> None:
+    """Shorten or double a list, or change one of the numbers in it, or in an object."""
+    if isinstance(place, list) and place and data.draw(st.booleans()):
+        length = data.draw(st.sampled_from([0, 1, len(place) - 1, 2 * len(place)]))
+        place[:] = (place + copy.deepcopy(place))[:length]
+    numbers = list(place) if isinstance(place, dict) else list(range(len(place)))
+    numbers = [key for key in numbers if isinstance(place[key], int)]
+    if numbers:
+        place[data.draw(st.sampled_from(numbers))] = data.draw(st.sampled_from(ABSURD))
