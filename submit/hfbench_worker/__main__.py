@@ -4,14 +4,14 @@ import contextlib
 import json
 import os
 import sys
-from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hfbench_worker import anchor, cold, energy, latency, memory
 from hfbench_worker.answers import Answers
 from hfbench_worker.failures import describe
 from hfbench_worker.lifeline import die_with_parent
-from hfbench_worker.opening import open_workload
+from hfbench_worker.opening import open_workload, train_here
+from hfbench_worker.process import leave, settle
 
 ROLES = {
     "latency": latency.measure,
@@ -22,16 +22,12 @@ ROLES = {
 }
 
 
-def main() -> None:
-    """Do what the plan on stdin says; never returns."""
+def main() -> NoReturn:
+    """Do what the plan on stdin says."""
     plan: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
     die_with_parent()
     answer_plan(plan)
-    _end_compile_workers()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Tearing down torch takes a second that nobody needs.
-    os._exit(0)
+    leave()
 
 
 def answer_plan(plan: dict[str, Any]) -> None:
@@ -45,7 +41,7 @@ def answer_plan(plan: dict[str, Any]) -> None:
     with contextlib.suppress(OSError), os.fdopen(plan["answer_fd"], "w", encoding="utf-8") as out:
         answers = Answers(out)
         try:
-            _settle(plan.get("cpus"))
+            settle(plan.get("cpus"))
             _measure(plan, answers)
         except (Exception, SystemExit) as error:  # every failure is data: the parent stores it
             status, reason = describe(error)
@@ -59,28 +55,23 @@ def _measure(plan: dict[str, Any], answers: Answers) -> None:
 
         self_check.measure(plan, answers)
         return
+    if plan["cell"].get("task"):
+        _train(plan, answers)
+        return
     workload = open_workload(plan, answers)
     fields = ROLES[role](plan, workload, answers)
     workload.check()  # last: it would take the first use of the device from the first call
     answers.emit("measured", **fields)
 
 
-def _end_compile_workers() -> None:
-    """Wait for the processes that torch.compile compiles in, where it has started any.
+def _train(plan: dict[str, Any], answers: Answers) -> None:
+    """Train here, or, in torch on several devices, in a process for each."""
+    if plan["cell"]["framework"] == "torch" and plan["cell"]["world_size"] > 1:
+        from hfbench_worker import torch_ranks
 
-    Left behind, they would compute on, and nobody would count their CPU time as this worker's.
-    """
-    if pool := sys.modules.get("torch._inductor.async_compile"):
-        with contextlib.suppress(Exception):  # the answer is given; the parent ends what is left
-            pool.shutdown_compile_workers()
-
-
-def _settle(cpus: list[int] | None) -> None:
-    """Take the CPUs the parent chose, and be the first that the kernel kills for memory."""
-    if cpus is not None and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, cpus)
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+        torch_ranks.train(plan, answers)
+    else:
+        train_here(plan, answers)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ _NO_COMPILER = {
     "Cannot find a working triton installation": "there is no working Triton",
     "GPUTooOldForTriton": "the GPU is too old for Triton",
 }
+_LONGEST_PLACED = 1500
 
 
 class MeasurementError(Exception):
@@ -66,6 +67,18 @@ def describe(error: BaseException) -> tuple[str, str]:
     if status == "error" and gpu_failed(error):
         return status, f"the GPU failed or was lost: {_first_line(error)}"
     return status, details
+
+
+def placed(error: Exception, where: str) -> MeasurementError:
+    """Return a failure of the same status, its reason led by where it came about.
+
+    The parent keeps the end of a long reason: of a long traceback only the end is kept here, from
+    the beginning of a line on, so that the place stays with it.
+    """
+    status, reason = describe(error)
+    if len(reason) > _LONGEST_PLACED:
+        reason = "... " + reason[-_LONGEST_PLACED:].partition("\n")[2].strip()
+    return MeasurementError(status, f"{where}: {reason}")
 
 
 def classify(error: BaseException) -> str:

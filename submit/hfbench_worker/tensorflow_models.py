@@ -2,12 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hfbench_worker.failures import MeasurementError
-from hfbench_worker.tensorflow_library import AutoConfig, TFAutoModel, tf, tf_keras, transformers
+from hfbench_worker.tensorflow_library import (
+    AutoConfig,
+    TFAutoModel,
+    TFAutoModelForSequenceClassification,
+    load_file,
+    load_pytorch_state_dict_in_tf2_model,
+    tf,
+    tf_keras,
+    transformers,
+)
 from hfbench_worker.workload import WEIGHT_BOUND, WEIGHT_POOL
 
 POLICIES = {
@@ -18,6 +28,11 @@ POLICIES = {
     "fp16-autocast": "mixed_float16",
 }
 """What Keras calls a precision: the first three keep weights in it, the others compute in it."""
+
+LABELS = 2
+"""What a sentence is classified as: 0 or 1."""
+
+_LIBRARY = f"transformers {transformers.__version__}"
 
 
 def build_network(model: dict[str, Any], seed: int, precision: str, example: dict[str, Any]) -> Any:
@@ -41,16 +56,97 @@ def build_network(model: dict[str, Any], seed: int, precision: str, example: dic
     return network
 
 
+def build_classifier(model: dict[str, Any], seed: int, precision: str) -> Any:
+    """Build the network with a head for two labels, in a precision, ready to be trained.
+
+    Args:
+        model: `config`, as in the suite, and `checkpoint`: the folder of the weights, or None.
+        seed: of dropout, and of all weights that no checkpoint has, the head's at least.
+        precision: one of `POLICIES`.
+
+    Raises:
+        MeasurementError: this transformers version has no such architecture for TensorFlow, or
+            cannot read the checkpoint without torch.
+    """
+    tf_keras.utils.set_random_seed(seed)
+    # XLA gives TensorFlow's older random operations a seed of its own, new in each process.
+    tf_keras.backend.experimental.enable_tf_random_generator()
+    with _policy(POLICIES[precision]), tf.variable_creator_scope(_seeded(seed)):
+        network = _classifier(model)
+        network.build(None)
+        for layer in network.submodules:  # else made while a step is traced
+            if isinstance(layer, tf_keras.layers.Dropout):
+                layer.build(None)
+    return network
+
+
 def _network(model: dict[str, Any]) -> Any:
-    fields = dict(model["config"])
-    try:
-        network = TFAutoModel.from_config(AutoConfig.for_model(fields.pop("model_type"), **fields))
-    except (ValueError, ImportError) as error:
-        kind, library = model["config"]["model_type"], f"transformers {transformers.__version__}"
-        why = str(error).partition("\n")[0]
-        reason = f"{library} cannot build {kind} for TensorFlow: {why}"
-        raise MeasurementError("unsupported", reason) from error
+    with _unknown_architecture(model):
+        network = TFAutoModel.from_config(_config(model))
     return network.get_encoder() if model["inputs"] == "features" else network
+
+
+def _classifier(model: dict[str, Any]) -> Any:
+    with _unknown_architecture(model):
+        config = _config(model, num_labels=LABELS)
+        if model["checkpoint"] is None:
+            return TFAutoModelForSequenceClassification.from_config(config)
+        return _load_checkpoint(model["checkpoint"], config)
+
+
+def _load_checkpoint(folder: str, config: Any) -> Any:
+    """Return the network with a checkpoint's weights; what that lacks stays as it was made."""
+    saved_by_torch = Path(folder, "model.safetensors")
+    try:
+        network, report = (
+            _load_of_torch(saved_by_torch, config)
+            if saved_by_torch.exists()
+            else TFAutoModelForSequenceClassification.from_pretrained(
+                folder, config=config, output_loading_info=True, ignore_mismatched_sizes=True
+            )
+        )
+    except OSError as error:
+        reason = f"{_LIBRARY} cannot read the checkpoint's weights for TensorFlow: {error}"
+        raise MeasurementError("unsupported", reason) from error
+    unread = (*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"]))
+    if base := [name for name in unread if name.startswith(network.base_model_prefix)]:
+        reason = f"the checkpoint lacks {len(base)} weights of the network, as {min(base)}"
+        raise MeasurementError("error", reason)
+    return network
+
+
+def _load_of_torch(file: Path, config: Any) -> tuple[Any, dict[str, Any]]:
+    """Return the network and what was loaded, as `from_pretrained`.
+
+    That would do, but for transformers 4.57, which takes the open file for a dictionary.
+    """
+    network = TFAutoModelForSequenceClassification.from_config(config)
+    network.build_in_name_scope()
+    network, report = load_pytorch_state_dict_in_tf2_model(
+        network,
+        load_file(file),
+        tf_inputs=False,  # it is built
+        allow_missing_keys=True,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,
+    )
+    return network, report
+
+
+def _config(model: dict[str, Any], **options: Any) -> Any:
+    fields = model["config"] | options
+    return AutoConfig.for_model(fields.pop("model_type"), **fields)
+
+
+@contextmanager
+def _unknown_architecture(model: dict[str, Any]) -> Iterator[None]:
+    """Turn errors by which transformers refuses an architecture into `unsupported`."""
+    try:
+        yield
+    except (ValueError, ImportError) as error:
+        kind, why = model["config"]["model_type"], str(error).partition("\n")[0]
+        reason = f"{_LIBRARY} cannot build {kind} for TensorFlow: {why}"
+        raise MeasurementError("unsupported", reason) from error
 
 
 @contextmanager

@@ -41,20 +41,12 @@ class TensorFlowWorkload:
             raise _unsupported(f"tensorflow has no precision {self._cell['precision']}")
         if "model" in plan and plan["model"]["inputs"] not in KINDS:
             raise _unsupported(f"{plan['model']['inputs']} is measured in torch only")
-        _open_device(self._cell["device"])
-        _set_threads(int(os.environ["OMP_NUM_THREADS"]))
+        open_devices(self._cell["device"])
+        set_threads(int(os.environ["OMP_NUM_THREADS"]))
 
     def loaded(self) -> dict[str, Any]:
         """Return the versions installed, and thread counts as TensorFlow reports them."""
-        threading = tf.config.threading
-        installed = {d: installed_version(d) for d in _DISTRIBUTIONS}
-        return {
-            "packages": {name: version for name, version in installed.items() if version},
-            "threads": {
-                "intra_op": threading.get_intra_op_parallelism_threads(),
-                "inter_op": threading.get_inter_op_parallelism_threads(),
-            },
-        }
+        return loaded()
 
     def build(self) -> None:
         """Build inputs, and the network in the cell's precision, which Keras cannot change."""
@@ -79,7 +71,7 @@ class TensorFlowWorkload:
         try:  # which costs nothing, as a context would
             return self._step(self._inputs[number % INPUTS])
         except _REFUSED_CALL as error:
-            raise self._refused(error) from error
+            raise refused(self._cell, error) from error
 
     def synchronize(self) -> None:
         """Wait for the GPU; on the CPU, operations and functions return when they are done."""
@@ -127,12 +119,7 @@ class TensorFlowWorkload:
         try:
             yield
         except errors as error:
-            raise self._refused(error) from error
-
-    def _refused(self, error: Exception) -> MeasurementError:
-        how = f"mode {self._cell['mode']} and precision {self._cell['precision']}"
-        why = tensorflow_outputs.refusal(error)
-        return _unsupported(f"tensorflow {tf.__version__} refuses it in {how}: {why}")
+            raise refused(self._cell, error) from error
 
 
 def _step_of_mode(network: Any, mode: str, example: dict[str, Any]) -> Step:
@@ -150,22 +137,62 @@ def _step_of_mode(network: Any, mode: str, example: dict[str, Any]) -> Step:
     return function  # type: ignore[no-any-return]
 
 
-def _open_device(name: str) -> None:
-    """Let TensorFlow see the cell's device only: it would put everything on a GPU it sees."""
+def open_devices(name: str, count: int = 1) -> None:
+    """Let TensorFlow see `count` of the cell's devices only: it would use every GPU it sees.
+
+    On the CPU these are logical devices, which share the threads.
+
+    Raises:
+        MeasurementError: there is no such device, or there are not so many.
+    """
     if name not in ("cpu", "cuda"):
         raise _unsupported(f"device {name} has no synchronise function yet")
     gpus = tf.config.list_physical_devices("GPU") if name == "cuda" else []
     if name == "cuda" and not gpus:
         raise _unsupported(f"tensorflow {tf.__version__} finds no CUDA device here")
-    tf.config.set_visible_devices(gpus[:1], "GPU")
+    if name == "cuda" and count > len(gpus):
+        found = f"tensorflow finds {len(gpus)} here"
+        raise _unsupported(f"{count} ranks need {count} CUDA devices, and {found}")
+    tf.config.set_visible_devices(gpus[:count], "GPU")
+    if name == "cpu" and count > 1:
+        _split_cpu(count)
     # TensorFlow would round fp32 factors to 11 bits, as torch does not unless it is told to.
     tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
-def _set_threads(threads: int) -> None:
+def _split_cpu(count: int) -> None:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if count > (cores or 1):
+        raise _unsupported(f"{count} ranks need {count} CPU cores, and there are {cores} here")
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    logical = [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
+    tf.config.set_logical_device_configuration(cpu, logical)
+
+
+def set_threads(threads: int) -> None:
     """Set both thread pools; OMP_NUM_THREADS means nothing to TensorFlow itself."""
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def loaded() -> dict[str, Any]:
+    """Return the versions installed, and thread counts as TensorFlow reports them."""
+    threading = tf.config.threading
+    installed = {d: installed_version(d) for d in _DISTRIBUTIONS}
+    return {
+        "packages": {name: version for name, version in installed.items() if version},
+        "threads": {
+            "intra_op": threading.get_intra_op_parallelism_threads(),
+            "inter_op": threading.get_inter_op_parallelism_threads(),
+        },
+    }
+
+
+def refused(cell: dict[str, Any], error: Exception) -> MeasurementError:
+    """Return what an error is by which TensorFlow refuses a cell: `unsupported`, and why."""
+    how = f"mode {cell['mode']} and precision {cell['precision']}"
+    why = tensorflow_outputs.refusal(error)
+    return _unsupported(f"tensorflow {tf.__version__} refuses it in {how}: {why}")
 
 
 def _unsupported(reason: str) -> MeasurementError:

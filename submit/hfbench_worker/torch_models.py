@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -12,6 +12,7 @@ from transformers import (
     AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
     PreTrainedModel,  # noqa: F401 - loads what every network needs now, not in the first build
 )
 
@@ -20,20 +21,27 @@ from hfbench_worker.workload import WEIGHT_BOUND, WEIGHT_POOL
 
 GENERATORS = ("prefill", "decode")
 """The kinds of inputs that a language model with its head answers; others take the base model."""
+CLASSIFIED = "sentences"
+"""The kind of inputs that a classifier with two labels answers."""
 
 
 def build_network(model: dict[str, Any], seed: int) -> Any:
     """Build the network in evaluation mode, on the CPU, in fp32, with seeded weights.
 
     The weights are hfbench's own, not the library's initialisation: they are the same in every
-    transformers version, so that outputs can be compared across versions.
+    transformers version, so that outputs can be compared across versions. A model with a
+    `checkpoint`, which is a folder, has its weights; only what that lacks is seeded.
 
     Raises:
         MeasurementError: this transformers version does not know the architecture.
     """
-    network = _empty_network(model).float().eval()
+    if model.get("checkpoint"):
+        network, missing = _load_checkpoint(model)
+    else:
+        network, missing = _empty_network(model), None
+    network.float().eval()
     network.tie_weights()  # which the library leaves to its initialisation
-    _fill_weights(network, seed)
+    _fill_weights(network, seed, missing)
     return network
 
 
@@ -54,13 +62,39 @@ def cast_network(network: Any, model: dict[str, Any], dtype: torch.dtype) -> Non
 
 def _empty_network(model: dict[str, Any]) -> Any:
     """Build the network, its weights left as the memory happens to be."""
-    builder = AutoModelForCausalLM if model["inputs"] in GENERATORS else AutoModel
     try:
         with _no_initialisation():
-            network = builder.from_config(_config(model["config"]))
+            network = _builder(model["inputs"]).from_config(_config(model))
     except (ValueError, ImportError) as error:
         raise _unknown(model["config"], str(error).partition("\n")[0]) from error
     return network.get_encoder() if model["inputs"] == "features" else network
+
+
+def _load_checkpoint(model: dict[str, Any]) -> tuple[Any, Collection[str]]:
+    """Return the network with a checkpoint's weights, and the names of those that it lacks.
+
+    Raises:
+        MeasurementError: the checkpoint cannot be read, or is not one of this architecture.
+    """
+    builder, config = _builder(model["inputs"]), _config(model)
+    try:
+        network, report = builder.from_pretrained(
+            model["checkpoint"], config=config, output_loading_info=True
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        why = str(error).partition("\n")[0]
+        raise MeasurementError("error", f"the checkpoint cannot be loaded: {why}") from error
+    missing = set(report["missing_keys"])
+    if base := [name for name in missing if name.startswith(f"{network.base_model_prefix}.")]:
+        reason = f"the checkpoint lacks {len(base)} of the network's weights, such as {min(base)}"
+        raise MeasurementError("error", reason)
+    return network, missing
+
+
+def _builder(inputs: str) -> Any:
+    if inputs == CLASSIFIED:
+        return AutoModelForSequenceClassification
+    return AutoModelForCausalLM if inputs in GENERATORS else AutoModel
 
 
 @contextlib.contextmanager
@@ -90,12 +124,17 @@ def _kept_in_fp32(network: Any, dtype: torch.dtype) -> Callable[[str], bool]:
     return lambda name: bool(modules) and pattern.search(name) is not None
 
 
-def _config(fields: dict[str, Any]) -> Any:
+def _config(model: dict[str, Any]) -> Any:
+    fields = model["config"]
     if fields["model_type"] not in transformers.CONFIG_MAPPING:
         raise _unknown(fields, "this version does not have the architecture")
     # Without the types that it was saved in, which are not those that a cell asks for.
     left_out = ("model_type", "dtype", "torch_dtype")
     others = {name: value for name, value in fields.items() if name not in left_out}
+    if model["inputs"] == CLASSIFIED:
+        # The type is named lest the first call sets it, for which compiled code would be compiled
+        # anew in the second.
+        others |= {"num_labels": 2, "problem_type": "single_label_classification"}
     return AutoConfig.for_model(fields["model_type"], **others)
 
 
@@ -117,16 +156,19 @@ def _no_initialisation() -> AbstractContextManager[None]:
     return contextlib.nullcontext()
 
 
-def _fill_weights(network: Any, seed: int) -> None:
+def _fill_weights(network: Any, seed: int, names: Collection[str] | None) -> None:
     """Set norms to 1, biases to 0, and matrices to one pool of random numbers, over and over.
 
-    Drawing every weight anew would take longer than the calls to be timed.
+    Drawing every weight anew would take longer than the calls to be timed. With `names`, all
+    other weights are left as they are.
     """
     generator = torch.Generator().manual_seed(seed)
     pool = torch.empty(WEIGHT_POOL).uniform_(-WEIGHT_BOUND, WEIGHT_BOUND, generator=generator)
     position = 0
     with torch.no_grad():
         for name, parameter in _ordered_parameters(network):
+            if names is not None and name not in names:
+                continue
             if parameter.ndim > 1:
                 position = _copy_from_pool(parameter.view(-1), pool, position)
             else:
