@@ -14,6 +14,7 @@ from hfbench_submit.commands.doctor import doctor
 from hfbench_submit.commands.envs import envs
 from hfbench_submit.commands.printing import print_findings, print_submission
 from hfbench_submit.commands.run import run
+from hfbench_submit.commands.slurm import slurm
 from hfbench_submit.commands.suites import suites
 from hfbench_submit.errors import SubmitError
 from hfbench_submit.proposals import propose
@@ -31,6 +32,7 @@ def commands() -> None:
 
 
 commands.add_command(run)
+commands.add_command(slurm)
 commands.add_command(suites)
 commands.add_command(envs)
 commands.add_command(doctor)

@@ -31,7 +31,8 @@ HANG_WITH_CHILD = "import subprocess, time; subprocess.Popen(['sleep', '4321']);
 GARBAGE = 'import sys; print(\'{"event": "measured"}\' * 99, flush=True)'
 STAND_IN = """
 import json, os, subprocess, sys, time
-answer_fd = json.loads(sys.stdin.readline())["answer_fd"]
+plan = json.loads(sys.stdin.readline())
+answer_fd = plan["answer_fd"]
 def say(event, **fields):
     os.write(answer_fd, json.dumps({"event": event, "at": time.monotonic(), **fields}).encode())
     os.write(answer_fd, b"\\n")
@@ -106,7 +107,7 @@ def environment_that_starts_with(code: str, over: Environment, folder: Path) -> 
 def worker_that_runs(code: str, folder: Path) -> Path:
     """Return an interpreter that reads the plan and then runs `code` instead of hfbench_worker.
 
-    `say(event, **fields)` answers; whoever does not leave hangs.
+    `say(event, **fields)` answers, `plan` is what it was told; whoever does not leave hangs.
     """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     packages = next(folder.glob("lib/python*/site-packages"))

@@ -1,34 +1,38 @@
 """`hfbench-submit run`: from what a contributor asks for to a submission."""
 
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
 from hfbench_schema.cells import Cell
-from hfbench_schema.submission import (
-    FORK_SERVER,
-    MEASURED_STATUSES,
-    ROLES,
-    SPAWN,
-    Machine,
-    ProcessRun,
-)
+from hfbench_schema.rules_places import RESULTS
+from hfbench_schema.submission import FORK_SERVER, Machine
 from hfbench_schema.suites import Suite, latest_suite
 from hfbench_schema.validation import validate
-from hfbench_submit.commands.printing import print_submission, print_summary
-from hfbench_submit.environments.environments import (
-    DEFAULT_BASE,
-    Environment,
-    build_environments,
-    canary_of,
+from hfbench_submit.commands.options import (
+    Request,
+    check_copies,
+    check_request,
+    roles_of,
+    run_options,
 )
+from hfbench_submit.commands.printing import print_submission, print_summary
+from hfbench_submit.commands.together import (
+    Meeting,
+    follow_to_the_end,
+    meeting_for,
+    only_measurement,
+    require_shared_cells,
+    team_of,
+)
+from hfbench_submit.environments.environments import Environment, build_environments, canary_of
 from hfbench_submit.errors import SubmitError
+from hfbench_submit.launching.meeting import Invitation
 from hfbench_submit.machine.facts import machine_facts
 from hfbench_submit.planning.budget import MOST_BLOCKS, PILOT
 from hfbench_submit.planning.estimates import Durations, estimate
@@ -39,147 +43,98 @@ from hfbench_submit.reporting.json_events import JsonProgress
 from hfbench_submit.reporting.progress import ConsoleProgress, Progress
 from hfbench_submit.reporting.wording import duration, short_cell
 from hfbench_submit.sitting.document import check_plan, write_submission
-from hfbench_submit.sitting.journal import Journal, unfinished_journals
-from hfbench_submit.sitting.only_measurement import only_measurement_on_this_machine
+from hfbench_submit.sitting.journal import (
+    Journal,
+    examples_folder,
+    forget_examples,
+    unfinished_journals,
+)
 from hfbench_submit.sitting.sitting import measure_sitting
 
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+if TYPE_CHECKING:
+    from hfbench_submit.examples.preparing import Prepared
+
 _MOST_NAMED = 10
 
 
-class Duration(click.ParamType[int]):
-    """A length of time in seconds, written as in `20m`, `1h30m` or `90s`."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the seconds; refuse what is no length of time."""
-        found = _DURATION.fullmatch(str(value))
-        hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0,) * 3
-        total = 3600 * hours + 60 * minutes + seconds
-        if not total:
-            self.fail(f"{value!r} is no length of time; write 20m, 1h30m or 90s", param, ctx)
-        return total
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the command line asks for."""
-
-    suite: str
-    layers: tuple[str, ...]
-    named: tuple[str, ...]
-    base: str
-    cells: tuple[str, ...]
-    roles: tuple[str, ...]
-    process_runs: int | None
-    budget_s: int | None
-    launch: str
-
-
 @click.command()
-@click.argument("suite")
-@click.option(
-    "--with",
-    "layers",
-    multiple=True,
-    metavar="REQUIREMENTS",
-    help="An environment to measure: pip requirements, local paths or git commits, as in "
-    "transformers==5.23.0, ./transformers or git+https://host/repository@commit. Naming torch or "
-    "tensorflow chooses its base. Repeat it to compare; the same one twice measures this "
-    "machine's own noise (A/A).",
-)
-@click.option(
-    "--env", "named", multiple=True, metavar="NAME", help="An environment from `envs create`."
-)
-@click.option(
-    "--base",
-    default=DEFAULT_BASE,
-    show_default=True,
-    metavar="REQUIREMENTS",
-    help="The framework of environments that name none, installed once.",
-)
-@click.option(
-    "--cells",
-    multiple=True,
-    metavar="GLOB",
-    help="Only cells whose id matches, as in 'inference/bert-*/torch-*/cpu/fp32/b1-*'. Repeatable.",
-)
-@click.option(
-    "--role",
-    "roles",
-    multiple=True,
-    type=click.Choice(ROLES),
-    default=["latency"],
-    show_default=True,
-    help="What to measure, each in process runs of its own. Repeatable.",
-)
-@click.option("--process-runs", type=click.IntRange(1, 1000), help="Instead of the suite's number.")
-@click.option(
-    "--budget",
-    "budget_s",
-    type=Duration(),
-    help="Choose the process runs that buy most in this time, as in 20m.",
-)
-@click.option(
-    "--launch",
-    type=click.Choice([SPAWN, FORK_SERVER]),
-    default=SPAWN,
-    show_default=True,
-    help="A fresh interpreter for every process run, or a fork of one that has imported the "
-    "framework: quicker on a CPU, and never compared with the other.",
-)
-@click.option(
-    "--output",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("hfbench-results"),
-    show_default=True,
-    help="Where the journal and the submission go.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Write events as JSON lines, for programs.")
+@run_options
 def run(output: Path, as_json: bool, **asked: Any) -> None:
     """Run SUITE in isolated workers, interleaved over the environments, and write a submission.
 
-    Interrupt it whenever you like: the same command goes on where it stopped.
+    Interrupt it whenever you like: the same command goes on where it stopped. A suite of training
+    needs the examples of its tasks, from the Hub or from --data.
     """
-    request = Request(**asked)
-    _check_request(request)
     console = Console(stderr=True, highlight=False, markup=False)
+    selection = _selection(Request(**asked), console)
     # Building environments would disturb another measurement as well.
-    with only_measurement_on_this_machine(f"suite {request.suite}"):
-        plan = _plan(console, request)
+    with (
+        meeting_for(selection.request, console.print) as meeting,
+        only_measurement(meeting, f"suite {selection.suite.name}", console.print),
+    ):
+        plan = _plan(selection, console, output)
+        if isinstance(meeting, Invitation):
+            follow_to_the_end(meeting, plan, console.print)
+            forget_examples(output)
+            return
         progress = _progress(plan, console, as_json)
-        _check_budget(plan, progress)
-        journal = measure_sitting(plan, output, progress)
-    path = write_submission(plan, journal, output)
-    _report(path, progress, as_json)
-    _say_what_is_left_out(Schedule(plan, 0).left_out(journal.process_runs), progress)
+        journal = _measure(plan, meeting, output, progress)
+    _finish(plan, journal, output, progress, as_json)
     if others := unfinished_journals(output):
         console.print(f"unfinished: {', '.join(map(str, others))}, of other commands")
     _require_a_measurement(journal)
 
 
-def _check_request(request: Request) -> None:
-    if not request.layers and not request.named:
-        raise click.UsageError(
-            "name an environment to measure: --with transformers==5.23.0, or --env NAME"
-        )
-    if request.budget_s and request.process_runs:
-        raise click.UsageError("--budget chooses the process runs: leave --process-runs out")
-    if request.launch == FORK_SERVER and "cold" in request.roles:
-        raise click.UsageError("--launch fork_server imports beforehand: it has no role cold")
+@dataclass(frozen=True)
+class _Selection:
+    """What the command line asks for, found to make sense on this machine."""
+
+    request: Request
+    suite: Suite
+    roles: tuple[str, ...]
+    machine: Machine
+    cells: Sequence[Cell]
 
 
-def _plan(console: Console, request: Request) -> SittingPlan:
-    """Make sure that everything asked for can be measured, environments last: they take longest."""
-    suite, machine = latest_suite(request.suite), machine_facts()
-    cells = select_cells(suite, request.cells, machine)
+def _selection(request: Request, console: Console) -> _Selection:
+    """Make sure that what is asked for can be measured, as far as is known at once."""
+    suite, machine, nodes = latest_suite(request.suite), machine_facts(), request.nodes or 1
+    check_request(request, suite)
+    roles = roles_of(request, suite)
+    cells = select_cells(suite, request.cells, machine, nodes)
     if not request.cells and (left_out := len(suite.cells) - len(cells)):
-        console.print(f"{left_out} cells left out: this machine has no device for them")
+        console.print(f"{left_out} cells left out: this machine has no devices for them")
     if request.launch == FORK_SERVER:
         _require_forkable(cells)
+    check_copies(request, cells)
+    require_shared_cells(cells, nodes)
+    return _Selection(request, suite, roles, machine, cells)
+
+
+def _measure(plan: SittingPlan, meeting: Meeting, output: Path, progress: Progress) -> Journal:
+    """Measure what the plan asks for, with the other machines if there are any."""
+    _check_budget(plan, progress)
+    with team_of(meeting, plan, progress.note) as team:
+        return measure_sitting(plan, output, progress, team)
+
+
+def _finish(
+    plan: SittingPlan, journal: Journal, output: Path, progress: Progress, as_json: bool
+) -> None:
+    """Write the submission and show it."""
+    path = write_submission(plan, journal, output)
+    if plan.prepared:
+        forget_examples(output)
+    _report(path, progress, as_json)
+    _say_what_is_left_out(Schedule(plan, 0).left_out(journal.process_runs), progress)
+
+
+def _plan(selection: _Selection, console: Console, output: Path) -> SittingPlan:
+    """Get all that is to be measured, environments last: they take longest."""
+    request, suite, cells = selection.request, selection.suite, selection.cells
+    prepared = _prepared(selection, console, output) if suite.tasks else None
     environments = build_environments(request.base, request.layers, console.print, request.named)
-    canary = _canary(suite, cells, environments, request.roles, machine)
+    canary = _canary(suite, cells, environments, selection.roles, selection.machine)
     if canary:
         environments = [*environments, canary_of(environments[0], environments)]
     runs = MOST_BLOCKS if request.budget_s else request.process_runs or suite.process_runs
@@ -188,14 +143,24 @@ def _plan(console: Console, request: Request) -> SittingPlan:
         cells=cells,
         environments=environments,
         process_runs=runs,
-        machine=machine,
-        roles=tuple(role for role in ROLES if role in request.roles),
+        machine=selection.machine,
+        roles=selection.roles,
         launch=request.launch,
         budget_s=request.budget_s,
         canary=canary,
+        prepared=prepared,
+        nodes=request.nodes or 1,
     )
     check_plan(plan)
     return plan
+
+
+def _prepared(selection: _Selection, console: Console, output: Path) -> "Prepared":
+    """Get the examples that the cells are trained on."""
+    from hfbench_submit.examples.preparing import prepare_examples  # as nothing else needs it
+
+    copies, folder = dict(selection.request.copies), examples_folder(output)
+    return prepare_examples(selection.suite, selection.cells, copies, folder, console.print)
 
 
 def _require_forkable(cells: Sequence[Cell]) -> None:
@@ -272,9 +237,5 @@ def _report(path: Path, progress: Progress, as_json: bool) -> None:
 
 
 def _require_a_measurement(journal: Journal) -> None:
-    if not any(_is_measured(run) for run in journal.process_runs):
+    if not any(run["status"] in RESULTS for run in journal.process_runs):
         raise SubmitError("nothing was measured; the reasons stand above")
-
-
-def _is_measured(run: ProcessRun) -> bool:
-    return run["status"] in MEASURED_STATUSES

@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 
 from hfbench_schema.cells import Cell
+from hfbench_schema.submission import INFERENCE_ROLES, TRAINING_ROLES
 from hfbench_schema.suites import Suite, latest_suite, published_suites
 from hfbench_submit.machine.facts import machine_facts
 from hfbench_submit.planning.estimates import Estimate, estimate
@@ -15,7 +16,7 @@ from hfbench_submit.reporting.tables import FigureTable
 from hfbench_submit.reporting.wording import duration, short_cell
 
 MOST_LISTED = 60
-"""More cells than this are shown a line each kind, which differ in batch and sequence only."""
+"""More cells than this are shown a line each kind: they differ in shape, devices and task only."""
 _GIB = 1024**3
 
 
@@ -30,8 +31,14 @@ def list_suites() -> None:
     for suite in published_suites():
         click.echo(
             f"{suite.name} {suite.version}: {len(suite.models)} models, {len(suite.cells)} cells, "
-            f"{suite.process_runs} process runs of {suite.iterations} iterations each"
+            f"{_repeats(suite)} each"
         )
+
+
+def _repeats(suite: Suite) -> str:
+    if suite.tasks:
+        return f"{suite.process_runs} seeds"
+    return f"{suite.process_runs} process runs of {suite.iterations} iterations"
 
 
 @suites.command()
@@ -48,16 +55,18 @@ def show(name: str, patterns: tuple[str, ...]) -> None:
     suite, machine = latest_suite(name), machine_facts()
     cells = select_cells(suite, patterns, machine)
     cores = machine["usable_cores"]
-    estimates = {cell: estimate(suite, cell, cores) for cell in cells}
+    role = TRAINING_ROLES[0] if suite.tasks else INFERENCE_ROLES[0]
+    estimates = {cell: estimate(suite, cell, cores, role) for cell in cells}
     console = Console(highlight=False, markup=False)
     console.print(_table(suite, cells, estimates))
     total = sum(found.seconds for found in estimates.values()) * suite.process_runs
     largest = max(found.memory_bytes for found in estimates.values()) / _GIB
+    runs = "seeds" if suite.tasks else "process runs"
     click.echo(
-        f"\n{len(cells)} cells, {suite.process_runs} process runs each: about {duration(total)} "
+        f"\n{len(cells)} cells, {suite.process_runs} {runs} each: about {duration(total)} "
         f"for each environment on {cores} cores; the largest needs {largest:.1f} GiB of the "
         f"{machine['memory_gib']} here.\nTimes are rough before anything has run. For a part of "
-        "it: --cells GLOB; for what fits into a time: run --budget 20m"
+        f"it: --cells GLOB{'' if suite.tasks else '; for what fits into a time: run --budget 20m'}"
     )
 
 
@@ -88,4 +97,5 @@ def _groups(cells: Sequence[Cell]) -> list[tuple[str, list[Cell]]]:
 
 
 def _kind(cell: Cell) -> str:
-    return short_cell(cell.id).rpartition("/")[0] + "/*"
+    how = f"{cell.framework}-{cell.mode}"
+    return f"{cell.model}/{how}/{cell.device}/{cell.precision}/*"

@@ -24,6 +24,7 @@ from hfbench_submit.launching.spawn import (
     children_cpu_s,
     exit_of,
     oom_kills_so_far,
+    scratch_folder,
     start_module,
     worker_environ,
 )
@@ -90,7 +91,8 @@ class ForkServer:
             return None
         cpu_s = children_cpu_s()
         with contextlib.ExitStack() as starting:
-            process, control = _launch(self._python, self._environ, starting)
+            environ = self._environ | starting.enter_context(scratch_folder())
+            process, control = _launch(self._python, environ, starting)
             with _listener_at_start(process, control, starting) as heard:
                 timed_out = heard.listen(timeout_s, until="ready")
             if "ready" in heard.messages:

@@ -4,7 +4,8 @@ import contextlib
 import json
 import os
 import selectors
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +23,18 @@ _SIGNS_OF_LIFE = {"phase", "window"}
 OnMessage = Callable[[dict[str, Any]], None]
 
 
+class Heard(Enum):
+    """What follows from what was heard beside a worker: `STOP` ends the worker as well."""
+
+    MORE_TO_COME = auto()
+    NO_MORE_TO_COME = auto()
+    STOP = auto()
+
+
+Beside = Mapping[int, Callable[[], Heard]]
+"""Descriptors to listen on beside a worker, and what takes in what there is to read."""
+
+
 class Listener:
     """Takes in a worker's answers and the end of what it prints, neither without bound.
 
@@ -30,7 +43,12 @@ class Listener:
     """
 
     def __init__(
-        self, answer: int, printed: int, end: int | None, on_message: OnMessage | None
+        self,
+        answer: int,
+        printed: int,
+        end: int | None,
+        on_message: OnMessage | None,
+        beside: Beside | None = None,
     ) -> None:
         """Listen on descriptors, which stay the caller's to close.
 
@@ -40,6 +58,8 @@ class Listener:
             end: becomes readable when the worker has ended; without it, the end of `answer` says
                 so.
             on_message: is called with each answer as it arrives.
+            beside: others to listen to meanwhile, any of which can end the worker: it then has a
+                short while to say why it ends itself.
         """
         self.messages: dict[str, dict[str, Any]] = {}
         self.phase = "start"
@@ -48,13 +68,14 @@ class Listener:
         self._received = 0
         self._silent_since = monotonic()
         self._on_message = on_message
+        self._beside = beside or {}
         self._said_all, self._ended, self._end = False, False, end
         self._selector = selectors.DefaultSelector()
         for descriptor, handler in ((answer, self._hear), (printed, self._keep_tail)):
             os.set_blocking(descriptor, False)
             self._selector.register(descriptor, selectors.EVENT_READ, handler)
-        if end is not None:
-            self._selector.register(end, selectors.EVENT_READ)
+        for descriptor in (*self._beside, *(() if end is None else (end,))):
+            self._selector.register(descriptor, selectors.EVENT_READ)
 
     def __enter__(self) -> Self:
         """Return the listener itself."""
@@ -98,6 +119,9 @@ class Listener:
         return self._silent_since + (EXIT_GRACE_S if self._said_all else timeout_s)
 
     def _take(self, key: selectors.SelectorKey) -> None:
+        if key.fd in self._beside:
+            self._take_beside(key.fd)
+            return
         if key.data is None:
             self._ended = True
             self._empty_the_pipes()
@@ -110,6 +134,13 @@ class Listener:
             if key.data == self._hear:
                 self._has_said_all()
                 self._ended = self._ended or self._end is None
+
+    def _take_beside(self, descriptor: int) -> None:
+        heard = self._beside[descriptor]()
+        if heard is not Heard.MORE_TO_COME:
+            self._selector.unregister(descriptor)
+        if heard is Heard.STOP:
+            self._has_said_all()
 
     def _empty_the_pipes(self) -> None:
         for key in list(self._selector.get_map().values()):

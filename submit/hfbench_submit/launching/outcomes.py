@@ -36,7 +36,7 @@ def outcome_fields(
         timeout_s: for how long the worker was allowed to be silent.
     """
     if not {"loaded", "measured"} <= outcome.messages.keys():
-        status, reason = _failure(outcome, timeout_s)
+        status, reason = failure_of(outcome, timeout_s)
         return {"status": status, "reason": printable_reason(reason)}
     loaded: dict[str, str] = outcome.messages["loaded"]["packages"]
     differing = {name: v for name, v in loaded.items() if packages.get(name) != v}
@@ -48,6 +48,8 @@ def outcome_fields(
 
 def _measured_fields(messages: dict[str, dict[str, Any]]) -> dict[str, Any]:
     fields = {name: value for name, value in messages["measured"].items() if name != "event"}
+    if "reason" in fields:
+        fields["reason"] = printable_reason(fields["reason"])
     loaded = messages["loaded"]
     fields |= {name: loaded[name] for name in ("threads", "placement") if name in loaded}
     if fields["status"] == "no_steady_state":
@@ -66,7 +68,8 @@ def _unsteadiness(iterations_ns: list[int], warmup: int) -> str:
     )
 
 
-def _failure(outcome: WorkerOutcome, timeout_s: float) -> tuple[str, str]:
+def failure_of(outcome: WorkerOutcome, timeout_s: float) -> tuple[str, str]:
+    """Return status and reason of a worker that did not measure, the reason as it came."""
     if "failed" in outcome.messages:
         failed = outcome.messages["failed"]
         return failed["status"], failed["reason"]

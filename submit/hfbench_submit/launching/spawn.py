@@ -6,6 +6,7 @@ import os
 import re
 import resource
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from time import perf_counter_ns
 from typing import IO, Any
 
 import hfbench_worker
-from hfbench_submit.launching.listening import Listener, OnMessage
+from hfbench_submit.launching.listening import Beside, Listener, OnMessage
 from hfbench_submit.launching.process_groups import await_exit, killed_at_exit
 from hfbench_submit.machine import nvml
 
@@ -30,6 +31,8 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 _INHERITED = {"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_HOME"}
 _INHERITED |= {"CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES"}
+# By which network several machines reach each other, which only whoever set it up knows.
+_INHERITED |= {"GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME", "NCCL_IB_HCA", "NCCL_IB_DISABLE"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,9 @@ def run_worker(
     *,
     caches: Path | None = None,
     hash_seed: int = 0,
+    gpus: int = 1,
     on_message: OnMessage | None = None,
+    beside: Beside | None = None,
 ) -> WorkerOutcome:
     """Run one worker to its end; when the time is up, kill it with all its children.
 
@@ -74,26 +79,31 @@ def run_worker(
         timeout_s: for how long the worker may be silent in each phase.
         caches: the folder for compile caches; the framework's own choice without it.
         hash_seed: PYTHONHASHSEED of the worker.
+        gpus: how many GPUs it is shown, of those there are.
         on_message: called with each of the worker's answers as it arrives.
+        beside: what else to listen on meanwhile, as `Listener` has it.
 
     Raises:
         OSError: the interpreter cannot be started.
     """
     oom_kills, cpu_s, start = oom_kills_so_far(), children_cpu_s(), perf_counter_ns()
-    environ = worker_environ(threads, caches=caches, hash_seed=hash_seed)
+    environ = worker_environ(threads, caches=caches, hash_seed=hash_seed, gpus=gpus)
     if caches and plan.get("cell", {}).get("mode") == "xla":
         environ |= _xla_cache(caches)
-    worker, answer = _launch(python, plan, environ)
-    assert worker.stdout is not None  # noqa: S101 - asked for in _launch
-    # Popen's own exit closes stdin and waits; by then the group has been killed.
-    with answer, worker, killed_at_exit(worker), exit_of(worker) as end:
-        with Listener(answer.fileno(), worker.stdout.fileno(), end, on_message) as heard:
-            timed_out = heard.listen(timeout_s)
-        if not timed_out:
-            await_exit(worker)
+    with scratch_folder() as scratch:
+        worker, answer = _launch(python, plan, environ | scratch)
+        assert worker.stdout is not None  # noqa: S101 - asked for in _launch
+        # Popen's own exit closes stdin and waits; by then the group has been killed.
+        with answer, worker, killed_at_exit(worker), exit_of(worker) as end:
+            descriptors = (answer.fileno(), worker.stdout.fileno(), end)
+            with Listener(*descriptors, on_message, beside) as heard:
+                timed_out = heard.listen(timeout_s)
+            if not timed_out:
+                await_exit(worker)
+        wall_ns = perf_counter_ns() - start
     return WorkerOutcome(
         messages=heard.messages,
-        wall_ns=perf_counter_ns() - start,
+        wall_ns=wall_ns,
         returncode=worker.returncode,
         timed_out=timed_out,
         oom_kills=oom_kills_so_far() - oom_kills,
@@ -101,6 +111,17 @@ def run_worker(
         phase=heard.phase,
         cpu_s=children_cpu_s() - cpu_s,
     )
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[dict[str, str]]:
+    """Give workers a temporary folder of their own, as variables; what they leave goes with it.
+
+    One that is killed, or does not wait for Python to tidy up, leaves files behind.
+    """
+    # Its name is short: frameworks make sockets in it, whose paths have 100 bytes at most.
+    with tempfile.TemporaryDirectory(prefix="hfbench-", ignore_cleanup_errors=True) as folder:
+        yield {"TMPDIR": folder}
 
 
 def _launch(
@@ -146,26 +167,27 @@ def start_module(
 
 
 def worker_environ(
-    threads: int, *, caches: Path | None = None, hash_seed: int = 0
+    threads: int, *, caches: Path | None = None, hash_seed: int = 0, gpus: int = 1
 ) -> dict[str, str]:
     """Return a worker's environment variables: an allow-list, and what hfbench decides.
 
     That is the thread counts, no network, Keras 2 for transformers' TensorFlow models, quiet
-    logs, and the folders of compile caches inside `caches`.
+    logs, so many GPUs, and the folders of compile caches inside `caches`.
     """
     inherited = {name: value for name, value in os.environ.items() if name in _INHERITED}
     counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     offline = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     python = {"PYTHONHASHSEED": str(hash_seed)}
     tensorflow = {"TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
-    return inherited | counts | offline | python | tensorflow | _gpu() | _cache_folders(caches)
+    decided = counts | offline | python | tensorflow | _visible_gpus(gpus) | _cache_folders(caches)
+    return inherited | decided
 
 
-def _gpu() -> dict[str, str]:
-    """Show a worker one GPU, by its UUID: numbers change with drivers and with visible devices."""
-    chosen = nvml.chosen_gpu()
+def _visible_gpus(count: int) -> dict[str, str]:
+    """Show a worker GPUs by their UUIDs: numbers change with drivers and with visible devices."""
+    chosen = nvml.chosen_gpus(count)
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"} | (
-        {"CUDA_VISIBLE_DEVICES": chosen} if chosen else {}
+        {"CUDA_VISIBLE_DEVICES": ",".join(chosen)} if chosen else {}
     )
 
 

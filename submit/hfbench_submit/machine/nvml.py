@@ -33,23 +33,35 @@ def gpus() -> list[Accelerator]:
 
 
 def chosen_gpu() -> str | None:
-    """Return the UUID of the GPU that workers use, None if there is none.
+    """Return the UUID of the GPU that workers with one device use, None if there is none.
 
     It is the first one of CUDA_VISIBLE_DEVICES (by number, UUID or a UUID's beginning), and
     of the machine if that is not set. Once it is known, it stays: a GPU that is lost meanwhile
     must not make workers use the next one.
     """
-    return _chosen_gpu(os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip())
+    return next(iter(chosen_gpus(1)), None)
+
+
+def chosen_gpus(count: int) -> list[str]:
+    """Return the UUIDs of the first `count` GPUs, fewer if there are no more; as `chosen_gpu`."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = [str(i) for i in range(count)] if visible is None else visible.split(",")
+    chosen: list[str] = []
+    for name in names[:count]:
+        if (uuid := _uuid_of(name.strip())) is None:
+            break  # CUDA sees nothing either of what comes after a device that is not there
+        chosen.append(uuid)
+    return chosen
 
 
 @cache
-def _chosen_gpu(first: str) -> str | None:
-    if first.startswith("MIG-"):  # a slice of a GPU, which is not among the GPUs
-        return first
-    if first.isdigit():
-        return gpu_uuid(int(first))
+def _uuid_of(name: str) -> str | None:
+    if name.startswith("MIG-"):  # a slice of a GPU, which is not among the GPUs
+        return name
+    if name.isdigit():
+        return gpu_uuid(int(name))
     uuids = (gpu_uuid(index) for index in range(_count()))
-    return next((uuid for uuid in uuids if first and uuid and uuid.startswith(first)), None)
+    return next((uuid for uuid in uuids if name and uuid and uuid.startswith(name)), None)
 
 
 def gpu_uuid(index: int) -> str | None:

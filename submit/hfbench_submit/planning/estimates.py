@@ -2,6 +2,9 @@
 
 Time comes from counting operations and bytes against an ordinary core or GPU; memory from
 weights and the largest activations. Both are meant to be right within a factor of three.
+
+A training counts three forward passes a step, one for the forward and two for the backward pass,
+and keeps gradients, two states of AdamW for each weight, and the activations of all layers.
 """
 
 from collections.abc import Sequence
@@ -12,6 +15,7 @@ from typing import Any
 from hfbench_schema.cells import Cell, parse_cell
 from hfbench_schema.submission import MEASURED_STATUSES, ProcessRun, role_of
 from hfbench_schema.suites import Model, Suite
+from hfbench_submit.planning.lengths import training_length
 from hfbench_submit.planning.remaining import CONTAMINATED
 from hfbench_submit.planning.slots import Slot
 
@@ -29,6 +33,14 @@ ENERGY_S = 90.0
 CALLS_FACTOR = 3
 """Calls over timed calls, warm-up included, as it usually goes."""
 _CALLS = {"cold": 5, "memory": 8}
+PASSES = 3
+"""Forward passes that a training step takes as long as."""
+STEP_S = 0.005
+"""What a step takes beside them: small operations, Python, ranks that wait for each other."""
+COMPILINGS = 2
+"""A training compiles its step, and then the evaluation."""
+STATES = 4
+"""Weights, their gradients, and two states of AdamW for each."""
 IMPORTS_BYTES = 4e8
 
 _HIDDEN = ("hidden_size", "n_embd", "d_model", "dim", "emb_dim")
@@ -64,12 +76,42 @@ def estimate(suite: Suite, cell: Cell, cores: int, role: str = "latency") -> Est
     """Estimate one process run of a cell."""
     model = suite.models[cell.model]
     size = _size(model)
+    built = IMPORTS_S + size.parameters / BUILD_PARAMETERS
+    if suite.tasks:
+        trained = _training_seconds(suite, model, size, cell, cores, role)
+        return Estimate(built + trained, _training_memory_bytes(size, cell))
     call = _call_seconds(model, size, cell, cores)
     calls = call * _CALLS.get(role, suite.iterations * CALLS_FACTOR)
     calls = ENERGY_S if role == "energy" else calls
-    built = IMPORTS_S + size.parameters / BUILD_PARAMETERS
     seconds = built + COMPILE_S.get(cell.mode, 0.0) + calls
     return Estimate(seconds, _memory_bytes(model, size, cell))
+
+
+def _training_seconds(
+    suite: Suite, model: Model, size: Size, cell: Cell, cores: int, role: str
+) -> float:
+    """Return compiling, steps and evaluations; on a CPU all devices share its cores."""
+    share = cores if cell.device != "cpu" else cores / cell.world_size
+    call = _call_seconds(model, size, cell, share)
+    compiling = COMPILINGS * COMPILE_S.get(cell.mode, 0.0)
+    epochs, steps = training_length(suite, cell)
+    if role == "memory":
+        return compiling + _CALLS[role] * (PASSES * call + STEP_S)
+    batch = cell.batch_size * cell.world_size
+    evaluations = epochs * suite.tasks[cell.task].validation_examples / batch
+    return compiling + steps * (PASSES * call + STEP_S) + evaluations * call
+
+
+def _training_memory_bytes(size: Size, cell: Cell) -> float:
+    """Return what one device takes; on a CPU, what all of them take of the machine."""
+    tokens = cell.batch_size * cell.sequence_length
+    # What the backward pass needs of a layer: some 17 fp32 numbers for each token and hidden unit,
+    # and attention's scores before and after softmax and dropout.
+    of_layer = tokens * size.hidden * 70 + cell.batch_size * size.heads * (
+        cell.sequence_length**2 * 10
+    )
+    device = IMPORTS_BYTES + STATES * 4 * size.parameters + size.layers * of_layer
+    return device * (cell.world_size if cell.device == "cpu" else 1)
 
 
 def _size(model: Model) -> Size:
@@ -86,7 +128,7 @@ def _first(config: dict[str, Any], names: Sequence[str], otherwise: int) -> int:
     return next((int(config[name]) for name in names if name in config), otherwise)
 
 
-def _call_seconds(model: Model, size: Size, cell: Cell, cores: int) -> float:
+def _call_seconds(model: Model, size: Size, cell: Cell, cores: float) -> float:
     tokens = cell.batch_size * (1 if model.inputs == "decode" else cell.sequence_length)
     weights = size.layers * 12 * size.hidden**2
     attention = 4 * size.hidden * size.layers * cell.sequence_length

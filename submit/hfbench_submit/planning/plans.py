@@ -3,21 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hfbench_schema import __version__
 from hfbench_schema.cells import Cell
 from hfbench_schema.machine_key import machine_key
-from hfbench_schema.submission import SPAWN, Machine, compared_versions, package_of
+from hfbench_schema.submission import SPAWN, Machine, TaskData, compared_versions, package_of
 from hfbench_schema.suites import Suite
 from hfbench_submit.environments.environments import Environment
+from hfbench_submit.planning.lengths import training_length
 from hfbench_submit.planning.slots import Task
+
+if TYPE_CHECKING:
+    from hfbench_submit.examples.preparing import Prepared
 
 TIMEOUT_S = 600
 RUN_BYTES = 900
 """What one process run may take in a submission, beside its iterations or its reason."""
 REASON_BYTES = 2400
 ITERATION_BYTES = 11
+LOSS_BYTES = 9
+EPOCH_BYTES = 160
+LOADING_BYTES = 12
+"""What loading the batches of an epoch took one rank."""
 MOST_CALLS = 6
 """Calls over timed iterations, where the steady state is found late."""
 
@@ -34,7 +42,8 @@ class SittingPlan:
 
     With a `canary`, the id of a cell, the last environment is a copy of the first one, in which
     only that cell is measured. With `budget_s`, process runs are chosen as the sitting goes;
-    else every cell gets `process_runs`.
+    else every cell gets `process_runs`. A suite of training has its examples `prepared`, and can
+    be measured by `nodes` machines together.
     """
 
     suite: Suite
@@ -47,6 +56,8 @@ class SittingPlan:
     budget_s: int | None = None
     canary: str | None = None
     timeout_s: int = TIMEOUT_S
+    prepared: "Prepared | None" = None
+    nodes: int = 1
 
     @cached_property
     def tasks(self) -> list[Task]:
@@ -75,13 +86,29 @@ class SittingPlan:
         return {cell.id: cell for cell in self.cells}
 
     @property
+    def data(self) -> dict[str, TaskData]:
+        """What the examples are, by task; empty for inference."""
+        return self.prepared.tasks if self.prepared else {}
+
+    @property
     def largest_run(self) -> int:
-        """The bytes that one process run may take in the submission."""
+        """The bytes that one process run of calls may take in the submission."""
         iterations = ITERATION_BYTES * MOST_CALLS * self.suite.iterations
         return RUN_BYTES + max(REASON_BYTES, iterations)
 
+    def run_bytes(self, task: Task) -> int:
+        """Return the bytes that one process run of a task may take in the submission."""
+        if task.role != "training":
+            return self.largest_run
+        cell = self.cell(task.cell)
+        epochs, steps = training_length(self.suite, cell, self.data.get(cell.task))
+        ranks = cell.world_size if cell.framework == "torch" else 1
+        of_steps = steps * (ITERATION_BYTES * ranks + LOSS_BYTES)
+        return RUN_BYTES + REASON_BYTES + of_steps + epochs * (EPOCH_BYTES + LOADING_BYTES * ranks)
+
     def identity(self) -> dict[str, Any]:
         """Return what a journal must agree on to be taken up again."""
+        of_training = {"tasks": self.data, "nodes": self.nodes} if self.suite.tasks else {}
         return {
             "client": __version__,
             "suite": self.suite.sha256,
@@ -94,4 +121,5 @@ class SittingPlan:
             "canary": self.canary,
             "timeout_s": self.timeout_s,
             "machine_key": machine_key(self.machine),
+            **of_training,
         }

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from hfbench_schema.rules_places import RESULTS
 from hfbench_schema.submission import (
     HOPELESS_STATUSES,
-    MEASURED_STATUSES,
     SECOND_ATTEMPTS,
     ProcessRun,
     role_of,
@@ -19,7 +19,8 @@ def remaining_slots(slots: Sequence[Slot], done: Sequence[ProcessRun]) -> list[S
 
     A contaminated process run is repeated once, at once. A cell is given up in an environment and
     a role once it is unsupported or skipped there, or has failed twice in a row: the rest of its
-    process runs would only repeat the failure.
+    process runs would only repeat the failure. A training that diverges has not failed: others
+    start from another seed.
     """
     finished, hopeless = {slot_of(run) for run in done}, given_up(done)
     left = [
@@ -43,7 +44,7 @@ def _is_hopeless(history: Sequence[str]) -> bool:
     """Tell from the statuses of a cell; contamination says nothing about the cell."""
     own = [status for status in history if status != CONTAMINATED]
     last_two = own[-2:]
-    failed_twice = len(last_two) == 2 and not set(last_two) & set(MEASURED_STATUSES)
+    failed_twice = len(last_two) == 2 and not set(last_two) & set(RESULTS)
     return (bool(own) and own[-1] in HOPELESS_STATUSES) or failed_twice
 
 

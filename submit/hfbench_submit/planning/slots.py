@@ -9,6 +9,7 @@ from hfbench_schema.cells import Cell
 from hfbench_schema.submission import Machine, ProcessRun, role_of, wanted_process_runs
 from hfbench_schema.suites import Suite
 from hfbench_submit.errors import SubmitError
+from hfbench_submit.planning.devices import has_devices
 
 CACHING_MODES = ("torch-compile", "tensorflow-xla")
 """Modes whose compilers keep what they made on the disk."""
@@ -19,8 +20,8 @@ _MOST_LISTED = 20
 class Slot:
     """The place of one process run in the plan.
 
-    `environment` is an index; `caches` is `empty` or `warm` in the role `cold`, else None;
-    `attempt` is 1 if the first one was contaminated.
+    `environment` is an index; `caches` is `empty` or `warm` in the role `cold`, `empty` in the role
+    `training`, else None; `attempt` is 1 if the first one was contaminated.
     """
 
     cell: str
@@ -41,7 +42,12 @@ class Task:
 
     @property
     def caches(self) -> tuple[str | None, ...]:
-        """The states of the compile caches to measure from, where the mode keeps any."""
+        """The states of the compile caches to measure from, where the mode keeps any.
+
+        A training takes as long as it takes whoever trains for the first time.
+        """
+        if self.role == "training":
+            return ("empty",)
         if self.role != "cold":
             return (None,)
         cached = any(f"/{mode}/" in self.cell for mode in CACHING_MODES)
@@ -67,14 +73,22 @@ def slot_of(run: ProcessRun) -> Slot:
     )
 
 
-def select_cells(suite: Suite, patterns: Sequence[str], machine: Machine) -> list[Cell]:
-    """Return the suite's cells that match a glob pattern, or all that this machine has devices for.
+def select_cells(
+    suite: Suite, patterns: Sequence[str], machine: Machine, nodes: int = 1
+) -> list[Cell]:
+    """Return the suite's cells that match a glob pattern, or all that there are devices for.
+
+    Args:
+        suite: holds the cells.
+        patterns: none selects by devices.
+        machine: what `nodes` machines are like.
+        nodes: how many machines train together.
 
     Raises:
         SubmitError: a pattern matches no cell; the message shows what cells look like.
     """
     if not patterns:
-        return [cell for cell in suite.cells if _has_device(machine, cell.device)]
+        return [cell for cell in suite.cells if has_devices(machine, cell, nodes)]
     for pattern in patterns:
         if not any(fnmatchcase(cell, pattern) for cell in suite.cell_ids):
             raise SubmitError(_no_match(suite, pattern))
@@ -86,10 +100,6 @@ def _no_match(suite: Suite, pattern: str) -> str:
     more = len(suite.cells) - _MOST_LISTED
     rest = f"\n  and {more} more: hfbench-submit suites show {suite.name}" if more > 0 else ""
     return f"no cell of suite {suite.name} matches {pattern!r}; it has:\n  {shown}{rest}"
-
-
-def _has_device(machine: Machine, device: str) -> bool:
-    return device == "cpu" or (device == "cuda" and bool(machine["accelerators"]))
 
 
 def plan_slots(tasks: Sequence[Task], process_runs: int, seed: int) -> list[Slot]:

@@ -20,7 +20,10 @@ def causes_of(run: ProcessRun, usable_cores: int) -> list[str]:
 
 
 def headline(run: ProcessRun) -> str:
-    """Return the one figure that says most about a process run, empty if it measured nothing."""
+    """Return the one figure that says most about a process run, empty if it measured nothing.
+
+    Of a training, `training_lines` does.
+    """
     if timed := timed_iterations(run):
         return milliseconds(median(timed))
     if start := cold_start(run):

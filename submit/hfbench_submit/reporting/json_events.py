@@ -6,6 +6,7 @@ Every event has `event`, its name, and `moment`, in UTC. Beside them:
   `seconds_left`. With a time budget, what is left is what can be foreseen: it may buy more.
 - `launch`: `cell`, `environment`, `block`, `role`, `caches`, `attempt` of the process run that is
   about to start, and `seconds_left`.
+- `trained`: `epoch` and `epochs`: so many of a training are done, and are about to be evaluated.
 - `finish`: `process_run`, exactly as the submission will hold it, `contamination_causes` (texts),
   `process_runs_left`, `seconds_left`. A cell that is skipped has no `launch`.
 - `anchor`: `anchor`, as the submission will hold it.
@@ -56,6 +57,10 @@ class JsonProgress:
         """Write `launch`."""
         self._time.launch(slot)
         self._write("launch", **asdict(slot), seconds_left=round(self._time.seconds()))
+
+    def trained(self, epoch: int, epochs: int) -> None:
+        """Write `trained`."""
+        self._write("trained", epoch=epoch, epochs=epochs)
 
     def finish(self, run: ProcessRun) -> None:
         """Write `finish`."""

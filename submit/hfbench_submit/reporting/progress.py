@@ -2,12 +2,14 @@
 
 Nothing is redrawn while a worker measures: a display with a clock or a thread of its own would
 take time from the very cores that are being timed. So it changes only between process runs, and
-says at what time of day the sitting will end instead of counting down.
+says at what time of day the sitting will end instead of counting down. Of a training it tells how
+far it is, once an epoch, while the worker evaluates.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from statistics import median
+from time import monotonic
 from typing import Protocol
 
 from rich.console import Console
@@ -20,19 +22,25 @@ from hfbench_submit.planning.slots import Slot
 from hfbench_submit.reporting.figures import causes_of, headline, milliseconds
 from hfbench_submit.reporting.status_display import Status
 from hfbench_submit.reporting.time_left import TimeLeft
+from hfbench_submit.reporting.training_lines import training_headline
 from hfbench_submit.reporting.wording import counted, duration, purpose, short_cell, tally
 
 _WIDEST_FIGURE = 12
+_SILENCE_S = 60.0
+"""After so long without a line, one says how far a training is."""
 
 
 class Progress(Protocol):
-    """Is told how a sitting goes, always between two process runs."""
+    """Is told how a sitting goes, between two process runs, or between epochs and evaluations."""
 
     def begin(self, slots: Sequence[Slot], done: Sequence[ProcessRun]) -> None:
         """Hear what is to be done, as far as can be foreseen, and what was done before."""
 
     def launch(self, slot: Slot) -> None:
         """Hear that a worker is about to start."""
+
+    def trained(self, epoch: int, epochs: int) -> None:
+        """Hear that so many of a training's epochs are done."""
 
     def finish(self, run: ProcessRun) -> None:
         """Hear how a process run ended, one that was skipped included."""
@@ -63,6 +71,8 @@ class ConsoleProgress:
         self._time = TimeLeft(clock)
         self._contaminated = 0
         self._last_causes: list[str] = []
+        self._slot: Slot | None = None
+        self._said_at = monotonic()
         # FORCE_COLOR makes rich take a file for a terminal, and cursor movements would garble it.
         interactive = console.is_interactive and console.file.isatty()
         self._live = _live(console) if interactive else None
@@ -80,8 +90,19 @@ class ConsoleProgress:
     def launch(self, slot: Slot) -> None:
         """Show what is about to be measured."""
         self._time.launch(slot)
+        self._slot = slot
         if self._live is not None:
             self._show(self._live, slot)
+
+    def trained(self, epoch: int, epochs: int) -> None:
+        """Show it in the status; without one, write a line if nothing has been said for long."""
+        slot, trained = self._slot, f"{epoch} of {counted(epochs, 'epoch')}"
+        if slot is None:
+            return
+        if self._live is not None:
+            self._show(self._live, slot, trained)
+        elif monotonic() - self._said_at >= _SILENCE_S:
+            self._say(f"{trained}  {short_cell(slot.cell)}  {self._labels[slot.environment]}")
 
     def finish(self, run: ProcessRun) -> None:
         """Write the process run's line."""
@@ -109,8 +130,9 @@ class ConsoleProgress:
 
     def _line(self, run: ProcessRun) -> str:
         done, total = len(self._time.runs), self._time.total
+        figure = training_headline(run) if role_of(run) == "training" else headline(run)
         parts = [
-            f"[{done:>{len(str(total))}}/{total}] {headline(run):>{_WIDEST_FIGURE}}",
+            f"[{done:>{len(str(total))}}/{total}] {figure:>{_WIDEST_FIGURE}}",
             short_cell(run["cell"]),
             self._labels[run["environment"]],
             purpose(role_of(run), run.get("caches"), run.get("attempt", 0)),
@@ -120,17 +142,18 @@ class ConsoleProgress:
         ]
         return "  ".join(part for part in parts if part)
 
-    def _show(self, live: Live, slot: Slot) -> None:
+    def _show(self, live: Live, slot: Slot, trained: str = "") -> None:
         if not live.is_started:
             live.start()
             # Rich hides the cursor, and nothing but a clean end would bring it back.
             self._console.show_cursor(True)
-        live.update(self._status(slot), refresh=True)
+        live.update(self._status(slot, trained), refresh=True)
 
-    def _status(self, slot: Slot) -> Status:
+    def _status(self, slot: Slot, trained: str) -> Status:
         seconds = self._time.seconds()
         return Status(
             slot=slot,
+            trained=trained,
             labels=self._labels,
             runs=self._time.runs,
             total=self._time.total,
@@ -143,6 +166,7 @@ class ConsoleProgress:
     def _say(self, text: str) -> None:
         # Without a status below it a line stays whole; else rich breaks it between words.
         whole = self._live is None
+        self._said_at = monotonic()
         self._console.print(text, highlight=False, markup=False, soft_wrap=whole)
 
 

@@ -16,6 +16,7 @@ from hfbench_schema.submission import (
     role_of,
     timed_iterations,
 )
+from hfbench_schema.suites import find_suite
 from hfbench_submit.planning.remaining import CONTAMINATED
 from hfbench_submit.reporting.break_even import BreakEven, break_evens
 from hfbench_submit.reporting.figures import (
@@ -27,6 +28,7 @@ from hfbench_submit.reporting.figures import (
 )
 from hfbench_submit.reporting.precision import detectable_change, half_width, log_medians
 from hfbench_submit.reporting.tables import FigureTable
+from hfbench_submit.reporting.training_lines import COLUMNS, TITLE, training_row
 from hfbench_submit.reporting.wording import counted, tally
 
 Row = str | tuple[str, ...]
@@ -50,10 +52,11 @@ def heading(submission: Submission, sha256: str) -> str:
 
 
 def submission_tables(submission: Submission) -> list[FigureTable]:
-    """Return the tables of what was measured, latency first; rich prints them at any width."""
+    """Return the tables of what was measured, the usual role first; rich prints any width."""
     shown = _Shown(submission)
     found = [
         shown.latency(),
+        shown.training(),
         *(shown.role(*columns) for columns in _ROLE_TABLES),
         shown.break_even(),
         shown.anchors(),
@@ -107,6 +110,17 @@ class _Shown:
             rows.append((place, figures))
         return FigureTable("latency of a call in ms", columns, list(self._nested(rows)))
 
+    def training(self) -> FigureTable:
+        """Return how fast trainings went, and how well they ended."""
+        reference = self.submission["suite"]
+        suite = find_suite(reference["name"], reference["version"])
+        rows = [
+            (place, (*training_row(suite, place.cell, runs), _statuses(runs)))
+            for place, runs in self._groups("training")
+        ]
+        columns = ("environment", *COLUMNS, "status")
+        return FigureTable(TITLE, columns, list(self._nested(rows)))
+
     def role(self, role: str, title: str, names: tuple[str, ...], figures: _Figures) -> FigureTable:
         """Return the table of a role whose figures come from each environment by itself."""
         rows = [
@@ -143,7 +157,8 @@ class _Shown:
         groups: dict[_Place, list[ProcessRun]] = defaultdict(list)
         for run in self.submission["process_runs"]:
             if role_of(run) == role:
-                place = _Place.of(run["cell"], run["environment"], run.get("caches", ""))
+                caches = "" if role == "training" else run.get("caches", "")
+                place = _Place.of(run["cell"], run["environment"], caches)
                 groups[place].append(run)
         # What cannot be measured is told by `reasons`, once.
         shown = {p: runs for p, runs in groups.items() if not _is_hopeless(runs)}
@@ -178,7 +193,7 @@ class _Shown:
 class _Place:
     """Where process runs stand in a table: cells that differ in the mode alone come together."""
 
-    order: tuple[str, str, int, int, str, bool, str, int]
+    order: tuple[str, str, str, int, int, str, bool, str, int, int]
     caches: str
     environment: int
     cell: Cell
@@ -186,20 +201,22 @@ class _Place:
     @classmethod
     def of(cls, cell_id: str, environment: int, caches: str) -> "_Place":
         cell = parse_cell(cell_id)
-        shape = (cell.model, cell.device, cell.batch_size, cell.sequence_length)
+        shape = (cell.model, cell.device, cell.task, cell.batch_size, cell.sequence_length)
         precision = (cell.precision != "fp32", cell.precision)
-        how = (cell.framework, *precision, _MODES.index(cell.mode))
+        how = (cell.framework, *precision, _MODES.index(cell.mode), cell.world_size)
         return cls((*shape, *how), caches, environment, cell)
 
     @property
     def headings(self) -> tuple[str, str]:
         """What is computed where, and how."""
         cell = self.cell
+        task = f"{cell.task}, " if cell.task else ""
         shape = f"batch {cell.batch_size}, sequence {cell.sequence_length}"
+        devices = f", {cell.world_size} devices" if cell.world_size > 1 else ""
         caches = f", {self.caches} caches" if self.caches else ""
         return (
-            f"{cell.model} on {cell.device}, {shape}",
-            f"{cell.framework}-{cell.mode} {cell.precision}{caches}",
+            f"{cell.model} on {cell.device}, {task}{shape}",
+            f"{cell.framework}-{cell.mode} {cell.precision}{devices}{caches}",
         )
 
 

@@ -15,9 +15,13 @@ from hfbench_submit.reporting.wording import counted, duration, purpose, short_c
 
 @dataclass(frozen=True)
 class Status:
-    """What a contributor wants to know of a sitting at one moment; rich can print it."""
+    """What a contributor wants to know of a sitting at one moment; rich can print it.
+
+    `trained` says how many epochs of a training are done, empty before the first.
+    """
 
     slot: Slot
+    trained: str
     labels: Sequence[str]
     runs: Sequence[ProcessRun]
     total: int
@@ -41,11 +45,16 @@ class Status:
         return [
             ("cell", short_cell(slot.cell)),
             ("in", f"{self.labels[slot.environment]}, {role}"),
-            ("precision", self._precision()),
+            self._how_far(),
             ("contaminated", self._contamination()),
             ("done", f"{len(self.runs)} of {counted(self.total, 'process run')}"),
             ("ETA", f"{duration(self.seconds_left)}, at {self.end:%H:%M}"),
         ]
+
+    def _how_far(self) -> tuple[str, str]:
+        if self.slot.role == "training":
+            return "trained", self.trained or "nothing yet"
+        return "precision", self._precision()
 
     def _precision(self) -> str:
         """Write half the interval of the cell's latency in each environment, as far as known."""

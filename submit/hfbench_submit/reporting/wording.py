@@ -24,10 +24,14 @@ def counted(count: int, noun: str) -> str:
 
 
 def purpose(role: str, caches: str | None, attempt: int) -> str:
-    """Write what a process run is for, empty for the usual: the first attempt at a latency."""
+    """Write what a process run is for, empty for the usual: the first attempt at its suite's role.
+
+    A training always begins with empty caches.
+    """
+    usual = role in ("latency", "training")
     parts = [
-        "" if role == "latency" else role,
-        f"{caches} caches" if caches else "",
+        "" if usual else role,
+        f"{caches} caches" if caches and not usual else "",
         "second attempt" if attempt else "",
     ]
     return ", ".join(part for part in parts if part)

@@ -71,6 +71,17 @@ def caches_folder(journal: Journal) -> Path:
     return journal.path.with_suffix(".caches")
 
 
+def examples_folder(folder: Path) -> Path:
+    """Return where the examples of trainings lie while sittings last, under the output folder."""
+    return folder / "journals" / "examples"
+
+
+def forget_examples(folder: Path) -> None:
+    """Remove the examples, unless a sitting is left that is not finished."""
+    if not unfinished_journals(folder):
+        shutil.rmtree(examples_folder(folder), ignore_errors=True)
+
+
 def finish_journal(journal: Journal, sha256: str) -> None:
     """Put a journal to rest under the name of the submission that was made from it."""
     shutil.rmtree(caches_folder(journal), ignore_errors=True)

@@ -1,14 +1,16 @@
 """One process run: launch its worker, watch what else goes on, and write down how it ended."""
 
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, cast
 
 from hfbench_schema.contamination import contamination_causes
+from hfbench_schema.rules_places import RESULTS
 from hfbench_schema.submission import MEASURED_STATUSES, Anchor, ProcessRun
 from hfbench_submit.launching.launcher import Launcher
 from hfbench_submit.launching.listening import OnMessage
+from hfbench_submit.launching.nodes import Team
 from hfbench_submit.launching.outcomes import outcome_fields
 from hfbench_submit.machine.energy_meter import EnergyWindows, MeterUnavailableError, open_meter
 from hfbench_submit.machine.placement import numa_node_of
@@ -18,20 +20,21 @@ from hfbench_submit.planning.plans import SittingPlan, framework_of
 from hfbench_submit.planning.remaining import CONTAMINATED
 from hfbench_submit.planning.slots import Slot
 
-COLD_CALLS = 5
-"""Calls of a cold process run: the first, and enough to see what it comes down to."""
 ANCHOR_CALLS = 20
 _FILLED = "filled"
 """Lies in a folder of compile caches that a whole process run has filled."""
 
 
 class Measurer:
-    """Measures slots of one plan, one at a time; compile caches lie in `caches`."""
+    """Measures slots of one plan, one at a time; compile caches lie in `caches`.
 
-    def __init__(self, plan: SittingPlan, caches: Path) -> None:
+    With a `team` of other machines, the cells that take several are measured together with them.
+    """
+
+    def __init__(self, plan: SittingPlan, caches: Path, team: Team | None = None) -> None:
         self._plan = plan
         self._caches = caches
-        self._launcher = Launcher(plan, caches)
+        self._launcher = Launcher(plan, caches, team)
         self._numa_node = numa_node_of(self._launcher.cpus)
 
     def __enter__(self) -> Self:
@@ -42,13 +45,24 @@ class Measurer:
         """End what the launcher keeps running."""
         self._launcher.close()
 
-    def measure(self, slot: Slot, started_at: str) -> ProcessRun:
-        """Launch one worker for one slot and return its process run, failed or not."""
+    def measure(
+        self, slot: Slot, started_at: str, on_message: OnMessage | None = None
+    ) -> ProcessRun:
+        """Launch one worker for one slot and return its process run, failed or not.
+
+        Args:
+            slot: what is to be measured.
+            started_at: the present moment.
+            on_message: is told of the worker's answers, as far as nothing else needs to be.
+
+        Raises:
+            SubmitError: another machine of the team is gone, so that nothing was launched.
+        """
         run = _place(slot, started_at)
-        fields = self._energy(slot) if slot.role == "energy" else self._run(slot)
+        fields = self._energy(slot) if slot.role == "energy" else self._run(slot, on_message)
         run.update(cast(ProcessRun, fields))
         causes = contamination_causes(run, self._plan.machine["usable_cores"])
-        if causes and run["status"] in MEASURED_STATUSES:
+        if causes and run["status"] in RESULTS:
             run["status"], run["reason"] = CONTAMINATED, "; ".join(causes)
         return run
 
@@ -99,9 +113,7 @@ class Measurer:
         caches.mkdir(parents=True, exist_ok=True)
         gpu = plan.cell(slot.cell).device == "cuda"
         observation = Observation.begin(gpu=gpu, cpus=self._launcher.cpus)
-        launched = self._launcher.launch(
-            slot.environment, self._worker_plan(slot), caches, on_message
-        )
+        launched = self._launcher.launch_slot(slot, caches, on_message)
         contamination = observation.end(launched.outcome.cpu_s)
         packages = plan.environments[slot.environment].facts["packages"]
         fields = outcome_fields(launched.outcome, packages, plan.timeout_s)
@@ -115,19 +127,13 @@ class Measurer:
             "contamination": contamination,
         }
 
-    def _worker_plan(self, slot: Slot) -> dict[str, Any]:
-        suite, cell = self._plan.suite, self._plan.cell(slot.cell)
-        model = suite.models[cell.model]
-        return {
-            "role": slot.role,
-            "cell": asdict(cell),
-            "model": {"inputs": model.inputs, "config": model.config},
-            "seed": suite.seed,
-            "iterations": COLD_CALLS if slot.role == "cold" else suite.iterations,
-        }
-
     def _caches_of(self, slot: Slot) -> Path:
-        """Return a folder for each cell and environment, and for memory, which needs empty ones."""
+        """Return a folder for each cell and environment, and for memory, which needs empty ones.
+
+        One does for all trainings: each begins with empty caches.
+        """
+        if slot.role == "training":
+            return self._caches / slot.role
         apart = "-memory" if slot.role == "memory" else ""
         return self._caches / f"{slot.cell.replace('/', '_')}-{slot.environment}{apart}"
 

@@ -9,10 +9,12 @@ from typing import Any
 
 from hfbench_schema.canonical import document_sha256
 from hfbench_schema.submission import ProcessRun
+from hfbench_submit.launching.nodes import Team
 from hfbench_submit.planning.domination import dominating_cell
 from hfbench_submit.planning.plans import SittingPlan
 from hfbench_submit.planning.schedule import Schedule
 from hfbench_submit.planning.slots import Slot
+from hfbench_submit.reporting.epochs import epochs_to
 from hfbench_submit.reporting.progress import Progress
 from hfbench_submit.sitting.clock import SittingClock
 from hfbench_submit.sitting.journal import (
@@ -25,13 +27,21 @@ from hfbench_submit.sitting.journal import (
 from hfbench_submit.sitting.measuring import Measurer, skipped
 
 
-def measure_sitting(plan: SittingPlan, folder: Path, progress: Progress) -> Journal:
+def measure_sitting(
+    plan: SittingPlan, folder: Path, progress: Progress, team: Team | None = None
+) -> Journal:
     """Measure every process run of the plan that no earlier invocation has measured.
 
     Returns the complete journal; its path is under `folder`/journals.
 
+    Args:
+        plan: what to measure.
+        folder: the output folder.
+        progress: is told how it goes.
+        team: the other machines, where several train together.
+
     Raises:
-        SubmitError: the disk is full, or the journal is damaged.
+        SubmitError: the disk is full, the journal is damaged, or another machine is gone.
     """
     path = journal_path(folder, document_sha256(plan.identity()))
     journal = open_journal(path) or create_journal(path, _header(plan))
@@ -42,7 +52,7 @@ def measure_sitting(plan: SittingPlan, folder: Path, progress: Progress) -> Jour
         clock = SittingClock(journal.last_moment())
         journal.add_invocation(clock.moment())
         try:
-            with Measurer(plan, caches_folder(journal).absolute()) as measurer:
+            with Measurer(plan, caches_folder(journal).absolute(), team) as measurer:
                 _measure_all(plan, journal, schedule, measurer, progress, clock)
         finally:
             progress.end(journal.process_runs)
@@ -67,7 +77,8 @@ def _measure_all(
             run = skipped(slot, dominating, clock.moment())
         else:
             progress.launch(slot)
-            run = measurer.measure(slot, clock.moment())
+            heard = epochs_to(progress) if slot.role == "training" else None
+            run = measurer.measure(slot, clock.moment(), heard)
         journal.add_process_run(run)
         progress.finish(run)
         if _is_halfway(plan, done, remaining):

@@ -1,0 +1,1 @@
+"""The examples that training cells need: from the Hub, a local copy or hfbench's own grammar."""
