@@ -1,6 +1,7 @@
 """Rules on suites of training: what is asked for in them, and on which examples they train."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from hfbench_schema.reports import Finding, finding
 from hfbench_schema.rules_places import cell_of
@@ -14,7 +15,12 @@ from hfbench_schema.submission import (
 )
 from hfbench_schema.suites import Suite, TrainingTask
 
-_STATUSES_OF_CALLS = ("no_steady_state", "wrong_output")
+BUILT_IN_SHA256: Final = {
+    "grammar": "a83ef9eac0054dd2f8bc8adc777235b6aa2a5637f20ba772d6b53f95af316afb"
+}
+"""Of the text and labels of the tasks that are hfbench's own, which never change."""
+
+_STATUSES_OF_CALLS: Final = ("no_steady_state", "wrong_output")
 
 
 def check_kind(document: Submission, suite: Suite) -> Iterator[Finding]:
@@ -56,7 +62,7 @@ def check_tasks(document: Submission) -> Iterator[Finding]:
 
 
 def check_examples(document: Submission, suite: Suite) -> Iterator[Finding]:
-    """HFB071, HFB072: examples come from where they can, and the published ones are all there."""
+    """HFB071, HFB072, HFB077: examples are from where they can be, and are what is there."""
     for name, data in document.get("tasks", {}).items():
         if (task := suite.tasks.get(name)) is None:
             continue
@@ -68,13 +74,16 @@ def check_examples(document: Submission, suite: Suite) -> Iterator[Finding]:
 
 
 def _check_published(task: TrainingTask, data: TaskData, pointer: str) -> Iterator[Finding]:
-    """HFB072: whose source has them fixed, has as many examples as are published."""
+    """HFB072, HFB077: examples that were published are all there, and those of hfbench's own."""
     wanted = (task.train_examples, task.validation_examples)
     if (found := (data["train_examples"], data["validation_examples"])) != wanted:
         yield finding(
             "HFB072", pointer, task=task.name, count=" and ".join(map(str, found)),
             wanted=" and ".join(map(str, wanted)),
         )  # fmt: skip
+    sha256 = BUILT_IN_SHA256.get(task.name, data["sha256"])
+    if data["sha256"] != sha256:
+        yield finding("HFB077", f"{pointer}/sha256", task=task.name, wanted=sha256)
 
 
 def check_labels(document: Submission) -> Iterator[Finding]:

@@ -21,9 +21,7 @@ if int(transformers.__version__.partition(".")[0]) >= _FIRST_WITHOUT:
 try:
     import tensorflow as tf
     import tf_keras
-    from safetensors.tensorflow import load_file
     from transformers import AutoConfig, TFAutoModel, TFAutoModelForSequenceClassification
-    from transformers.modeling_tf_pytorch_utils import load_pytorch_state_dict_in_tf2_model
 except ImportError as error:
     raise MeasurementError("unsupported", f"{error}; {_NEEDED}") from error
 
@@ -31,8 +29,6 @@ __all__ = [
     "AutoConfig",
     "TFAutoModel",
     "TFAutoModelForSequenceClassification",
-    "load_file",
-    "load_pytorch_state_dict_in_tf2_model",
     "tf",
     "tf_keras",
     "transformers",

@@ -12,8 +12,6 @@ from hfbench_worker.tensorflow_library import (
     AutoConfig,
     TFAutoModel,
     TFAutoModelForSequenceClassification,
-    load_file,
-    load_pytorch_state_dict_in_tf2_model,
     tf,
     tf_keras,
     transformers,
@@ -120,11 +118,19 @@ def _load_of_torch(file: Path, config: Any) -> tuple[Any, dict[str, Any]]:
 
     That would do, but for transformers 4.57, which takes the open file for a dictionary.
     """
+    # Only here: versions that cannot do it can still be measured without a checkpoint.
+    from transformers.modeling_tf_pytorch_utils import (
+        load_pytorch_state_dict_in_tf2_model,
+        safe_open,
+    )
+
     network = TFAutoModelForSequenceClassification.from_config(config)
     network.build_in_name_scope()
+    with safe_open(file, framework="tf") as opened:
+        weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     network, report = load_pytorch_state_dict_in_tf2_model(
         network,
-        load_file(file),
+        weights,
         tf_inputs=False,  # it is built
         allow_missing_keys=True,
         output_loading_info=True,

@@ -12,6 +12,7 @@ from tests.aggregate.conftest import Document, propose
 from hfbench_aggregate.intake import take_in
 from hfbench_aggregate.store import LocalStore
 from hfbench_schema.cells import Cell, parse_cell
+from hfbench_schema.rules_tasks import BUILT_IN_SHA256
 from hfbench_schema.submission import SUBMISSION_SCHEMA
 from hfbench_schema.suites import latest_suite
 from hfbench_schema.timestamps import format_moment
@@ -195,7 +196,7 @@ def _tasks(
         tokenizer = {"kind": "trained", "sha256": "7e" * 32, "vocabulary": 1024}
         found[cell.task] = {
             "source": source or ("hub" if task.dataset else "built_in"),
-            "sha256": DATA,
+            "sha256": BUILT_IN_SHA256.get(cell.task, DATA),
             "train_examples": train,
             "validation_examples": validation,
             "tokenizers": {cell.model: tokenizer},

@@ -389,7 +389,7 @@ def test_a_copy_of_the_published_data_is_the_published_data(folder: Path) -> Non
     trainer, cells = Trainer(), [cell_id(task="mrpc")]
     truths = dict.fromkeys(cells, Truth(right=350))
     hub, copy = trainer.document(truths), trainer.document(truths, source="local")
-    copy["tasks"]["mrpc"]["tokenizers"]["bert-mini"]["sha256"] = "11" * 32
+    copy["tasks"]["mrpc"]["tokenizers"]["bert-tiny"]["sha256"] = "11" * 32
     (group,) = report(folder, hub, copy)
     assert group["data"]["source"] == "hub"
     assert any("tokenizer" in warning for warning in group["warnings"])

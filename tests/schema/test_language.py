@@ -6,9 +6,11 @@ from hfbench_schema.cells import dominates, parse_cell
 from hfbench_schema.machine_key import machine_key
 from hfbench_schema.privacy import find_address, find_private, scrub
 from hfbench_schema.rules_measurements import LEAST_WARMUP
+from hfbench_schema.rules_tasks import BUILT_IN_SHA256
 from hfbench_schema.submission import Machine
 from hfbench_schema.suites import UnknownSuiteError, find_suite, latest_suite, published_suites
 from hfbench_schema.tolerances import TOLERANCES_PPB
+from hfbench_submit.examples.grammar import grammar_task
 from hfbench_worker import steady_state
 from hfbench_worker.latency import TOLERANCES
 
@@ -48,6 +50,12 @@ def test_worker_and_validator_have_the_same_tolerances() -> None:
 
 def test_who_measures_and_who_judges_count_alike() -> None:
     assert steady_state.LEAST_WARMUP == LEAST_WARMUP
+
+
+def test_the_grammar_that_is_measured_is_the_published_one() -> None:
+    task = latest_suite("training").tasks["grammar"]
+    made = grammar_task(task.train_examples, task.validation_examples)
+    assert {task.name: made.sha256()} == BUILT_IN_SHA256
 
 
 def test_a_cell_dominates_what_is_larger_and_alike_else() -> None:

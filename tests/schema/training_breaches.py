@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.schema.breaches import MOMENT, SECOND, Change, Document, at, put
 
+from hfbench_schema.rules_tasks import BUILT_IN_SHA256
 from hfbench_schema.suites import latest_suite
 
 TASK = "training/bert-tiny/{}/cpu/{}/b32-s32-w{}/grammar"
@@ -29,7 +30,7 @@ def trained(document: Document) -> Document:
     tokenizers = {"kind": "trained", "sha256": "1f" * 32, "vocabulary": 1000}
     result["tasks"] = {
         "grammar": {
-            "source": "built_in", "sha256": "2e" * 32, "train_examples": 2048,
+            "source": "built_in", "sha256": BUILT_IN_SHA256["grammar"], "train_examples": 2048,
             "validation_examples": 512, "tokenizers": {"bert-tiny": tokenizers},
         },
         "sst2": {
@@ -227,4 +228,5 @@ TRAINED: dict[str, list[Change]] = {
     "HFB074": [put(10, "protocol", "iterations")],
     "HFB075": [put(3, "protocol", "nodes"), put(16, "protocol", "nodes")],
     "HFB076": [put({}, "tasks", "sst2", "tokenizers")],
+    "HFB077": [put("2e" * 32, "tasks", "grammar", "sha256")],
 }

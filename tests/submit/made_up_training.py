@@ -7,6 +7,7 @@ from typing import Any
 from tests.submit.made_up_submission import CORES, NEW, OLD, S, run_of, submission
 
 from hfbench_schema.cells import Cell, parse_cell
+from hfbench_schema.rules_tasks import BUILT_IN_SHA256
 from hfbench_schema.submission import EnvironmentFacts, Machine, ProcessRun, Submission, TaskData
 from hfbench_schema.suites import latest_suite
 from hfbench_submit.environments.environments import Environment
@@ -41,7 +42,7 @@ def data_of(cell: Cell) -> TaskData:
     task = SUITE.tasks[cell.task]
     return {
         "source": "hub" if task.dataset else "built_in",
-        "sha256": "2e" * 32,
+        "sha256": BUILT_IN_SHA256.get(cell.task, "2e" * 32),
         "train_examples": task.train_examples,
         "validation_examples": task.validation_examples,
         "tokenizers": {cell.model: {"kind": "trained", "sha256": "1f" * 32, "vocabulary": 431}},

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from hfbench_submit.examples.tokenizing import train_tokenizer
 GRAMMAR_SHA256 = "a83ef9eac0054dd2f8bc8adc777235b6aa2a5637f20ba772d6b53f95af316afb"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 SENTENCES = ["Good, and “warm”.", "Not good.", "", "null", 'He said "no".', "42"] * 6
-ROWS = [{"idx": i, "sentence": text, "label": i * 7 % 3 % 2} for i, text in enumerate(SENTENCES)]
+ROWS: list[dict[str, Any]] = [
+    {"idx": i, "sentence": text, "label": i * 7 % 3 % 2} for i, text in enumerate(SENTENCES)
+]
 CONFIG = {"model_type": "bert", "vocab_size": 1024, "pad_token_id": 0}
 CELL = "training/tiny/torch-eager/cpu/fp32/b4-s8-w2/{task}"
 TASK = {"metrics": ["accuracy"], "ranked": True, "train_examples": 36, "validation_examples": 36}
@@ -64,10 +67,12 @@ def small_suite() -> Suite:
     return suite_from_document(document)
 
 
-def prepare(folder: Path, task: str, model: str = "tiny", **copies: Path) -> Prepared:
+def prepare(
+    folder: Path, task: str, copies: Mapping[str, Path] | None = None, *, model: str = "tiny"
+) -> Prepared:
     suite = small_suite()
     cells = [cell for cell in suite.cells if (cell.task, cell.model) == (task, model)]
-    return prepare_examples(suite, cells, copies, folder / "arrays", lambda _: None)
+    return prepare_examples(suite, cells, copies or {}, folder / "arrays", lambda _: None)
 
 
 def write_jsonl(folder: Path, rows: dict[str, list[dict[str, Any]]]) -> Path:
@@ -115,7 +120,7 @@ def write_csv(file: Path, kind: str) -> None:
 def test_the_grammar_gives_the_same_bytes_for_ever() -> None:
     task = grammar_task(2048, 512)
     assert task.sha256() == GRAMMAR_SHA256
-    texts = task.train.texts + task.validation.texts
+    texts = [*task.train.texts, *task.validation.texts]
     assert len(set(texts)) == 2560
     for split in (task.train, task.validation):
         assert sum(split.labels) * 2 == len(split)
@@ -146,7 +151,7 @@ def test_the_suite_measures_the_grammar_with_nothing_but_itself(tmp_path: Path) 
 @pytest.mark.parametrize("kind", ["jsonl", "json", "csv", "tsv", "parquet", "saved"])
 def test_a_local_copy_is_the_same_in_every_format(tmp_path: Path, kind: str) -> None:
     copy = write_copy(tmp_path / "copy", kind)
-    prepared = prepare(tmp_path, "one", one=copy)
+    prepared = prepare(tmp_path, "one", {"one": copy})
     examples = Examples([(row["sentence"],) for row in ROWS], [row["label"] for row in ROWS])
     assert prepared.tasks["one"]["sha256"] == Task("local", examples, examples).sha256()
     assert prepared.tasks["one"]["source"] == "local"
@@ -159,7 +164,7 @@ def test_nothing_is_left_at_home_and_what_is_prepared_is_found_again(tmp_path: P
 import sys
 from pathlib import Path
 from tests.submit.test_examples import prepare
-prepared = prepare(Path(sys.argv[1]), "one", one=Path(sys.argv[2]))
+prepared = prepare(Path(sys.argv[1]), "one", {"one": Path(sys.argv[2])})
 print(prepared.folders["one", "tiny", 8])
 """
     environ = os.environ | {"HOME": str(home), "TOKENIZERS_PARALLELISM": "true"}
@@ -170,7 +175,7 @@ print(prepared.folders["one", "tiny", 8])
     folder = Path(done.stdout.strip())
     before = {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]}
     # Another process, with another order of its hash tables: the same tokenizer, and arrays.
-    again = prepare(tmp_path, "one", one=copy)
+    again = prepare(tmp_path, "one", {"one": copy})
     assert again.folders["one", "tiny", 8] == folder
     assert {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]} == before
 
@@ -217,7 +222,7 @@ def test_what_is_wrong_in_a_copy_is_said(
 ) -> None:
     copy = write_jsonl(tmp_path / "copy", rows)
     with pytest.raises(SubmitError, match=said):
-        prepare(tmp_path, "one", one=copy)
+        prepare(tmp_path, "one", {"one": copy})
 
 
 @pytest.mark.parametrize(
@@ -242,7 +247,7 @@ def test_files_that_cannot_be_read_are_named(
     copy = write_jsonl(tmp_path / "copy", {"validation": ROWS})
     (copy / name).write_bytes(data)
     with pytest.raises(SubmitError, match=said) as raised:
-        prepare(tmp_path, "one", one=copy)
+        prepare(tmp_path, "one", {"one": copy})
     assert "\n" not in str(raised.value)
 
 
@@ -257,10 +262,10 @@ def test_copies_in_doubt_are_refused(tmp_path: Path) -> None:
         (copy, "three", "three is no task of suite training"),
     ]:
         with pytest.raises(SubmitError, match=said):
-            prepare(tmp_path, "one", **{task: folder})
+            prepare(tmp_path, "one", {task: folder})
     (copy / "train.csv").write_bytes(b"")
     with pytest.raises(SubmitError, match=r"more than one train split: train-00001.*, train\.csv"):
-        prepare(tmp_path, "one", one=copy)
+        prepare(tmp_path, "one", {"one": copy})
 
 
 def test_the_extra_is_named_when_it_is_not_installed(
@@ -280,7 +285,7 @@ def test_pairs_are_encoded_as_the_model_reads_them(tmp_path: Path) -> None:
         {"first": "a a a a a a a", "second": "b c", "label": 1},
     ] * 4
     copy = write_jsonl(tmp_path / "copy", {"train": rows, "validation": rows})
-    prepared = prepare(tmp_path, "two", two=copy)
+    prepared = prepare(tmp_path, "two", {"two": copy})
     folder = prepared.folders["two", "tiny", 8]
     ids, types, mask = (
         np.load(folder / f"validation-{name}.npy").tolist()

@@ -30,7 +30,7 @@ from pathlib import Path
 from hfbench_submit.errors import SubmitError
 from tests.submit.test_examples import prepare
 try:
-    prepared = prepare(Path(sys.argv[1]), "one", sys.argv[2])
+    prepared = prepare(Path(sys.argv[1]), "one", model=sys.argv[2])
     print(json.dumps([prepared.tasks, {k: str(v) for k, v in prepared.checkpoints.items()}]))
 except SubmitError as error:
     print(json.dumps(str(error)))
@@ -182,7 +182,7 @@ def test_a_hub_that_says_nothing_is_waited_for_so_long_and_no_longer(
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
         began = time.monotonic()
         with pytest.raises(SubmitError, match=r"127.0.0.1:\d+ cannot be reached: .*\n") as raised:
-            prepare(tmp_path, "one", "large")
+            prepare(tmp_path, "one", model="large")
         assert time.monotonic() - began < 5
     assert str(raised.value).count("cannot be reached") == 2
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -47,7 +47,7 @@ def only_measurement(meeting: Meeting, what: str, say: Say) -> Iterator[None]:
         SubmitError: another one is running.
     """
     if isinstance(meeting, Invitation) and meeting.same_machine:
-        say("this is the machine that leads, once more: what both measure tells of no other")
+        say("the leader runs on this machine too: that tests the set-up, and is no second machine")
         yield
         return
     with only_measurement_on_this_machine(what):

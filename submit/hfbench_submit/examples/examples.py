@@ -1,7 +1,7 @@
 """Examples: sentences, or pairs of them, each with the label 0 or 1."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ SPLITS: Final = ("train", "validation")
 class Examples:
     """One split: `texts` has a tuple of one sentence or two for each example."""
 
-    texts: list[tuple[str, ...]]
+    texts: Sequence[tuple[str, ...]]
     labels: list[int]
 
     def __len__(self) -> int:

@@ -42,7 +42,8 @@ class Table:
 
     def column(self, name: str) -> list[Any]:
         """Return a column's values, in order."""
-        return list(self.dataset[name])
+        values: list[Any] = self.dataset.select_columns([name])[:][name]
+        return values
 
 
 def read_tables(folder: Path) -> dict[str, Table]:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -97,7 +97,7 @@ def encode(model: Model, tokenizer: Tokenizer, examples: Examples, length: int) 
     return arrays | {"labels": numpy.array(examples.labels, dtype="<i4")}
 
 
-def _encodings(model: Model, tokenizer: Any, texts: list[tuple[str, ...]], length: int) -> Any:
+def _encodings(model: Model, tokenizer: Any, texts: Sequence[tuple[str, ...]], length: int) -> Any:
     padding = model.config["pad_token_id"]
     tokenizer.enable_truncation(length, strategy="longest_first")
     tokenizer.enable_padding(

@@ -56,8 +56,8 @@ class Follower:
                 launched += 1
                 self._launch(message)
         self._say(
-            f"the sitting is complete, {launched} process runs of it with this machine; the "
-            "submission is on the one that leads"
+            f"the sitting is complete; this machine took part in {launched} of its process runs, and "
+            "the submission is on the one that leads"
         )
 
     def _hear(self) -> Message:

@@ -22,8 +22,11 @@ from hfbench_submit.launching.outcomes import failure_of
 from hfbench_submit.launching.spawn import WorkerOutcome
 from hfbench_submit.planning.slots import Slot
 
-END_S = 10.0
-"""For how long another machine's worker may go on once the leader's has ended."""
+END_S = 15.0
+"""For how long another machine's worker may go on after the leader's, and after it was stopped:
+longer than a machine waits until it kills a worker that was to end."""
+CAUSE_S = 3.0
+"""For how long other machines may say what went wrong once the leader's worker has failed."""
 OK, STOPPED = "ok", "stopped"
 """How another machine's worker ended that did its part, or that the leader had stopped."""
 _FAILURES = ("oom_device", "oom_host", "unsupported", "timeout")
@@ -112,7 +115,7 @@ class Team:
             member.ended = None
             member.tell("launch", slot=asdict(slot), place=place, hash_seed=hash_seed)
         outcome = own_worker(places[0], {m.line.fileno(): m.hear for m in self._members})
-        self._await_ends()
+        self._await_ends(END_S if "measured" in outcome.messages else CAUSE_S)
         return self._with_cause(outcome, timeout_s)
 
     def end(self) -> None:
@@ -136,19 +139,19 @@ class Team:
                     "same command on every machine to go on"
                 )
 
-    def _await_ends(self) -> None:
+    def _await_ends(self, seconds: float) -> None:
         """Wait until all workers have ended; stop those that go on, and give up who does not."""
-        self._wait()
+        self._wait(seconds)
         for member in self._members:
             if member.running:
                 member.tell("stop")
-        self._wait()
+        self._wait(END_S)
         for member in self._members:
             if member.running:
                 member.lost = f"its worker did not end within {END_S:g} s"
 
-    def _wait(self) -> None:
-        deadline = time.monotonic() + END_S
+    def _wait(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
         while running := [member for member in self._members if member.running]:
             if time.monotonic() > deadline:
                 return
