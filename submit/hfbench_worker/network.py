@@ -5,6 +5,20 @@ import socket
 import struct
 
 _SIOCGIFADDR = 0x8915
+_ELSEWHERE = "192.0.2.1"
+"""An address that no machine has (RFC 5737): the way to it is the way to other machines."""
+_HERE = ("localhost", "127.0.0.1")
+
+
+def interface_between_machines(host: str) -> str | None:
+    """Return the name of the interface over which others reach this machine, one being `host`.
+
+    A machine's own name often stands for its loopback address, where nobody else finds it.
+    """
+    interface = interface_to(host)
+    if interface is None or host in _HERE or interface != interface_to(_HERE[1]):
+        return interface
+    return interface_to(_ELSEWHERE) or interface
 
 
 def interface_to(host: str) -> str | None:

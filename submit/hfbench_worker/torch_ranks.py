@@ -19,7 +19,7 @@ import hfbench_worker
 from hfbench_worker.answers import Answers
 from hfbench_worker.failures import MeasurementError
 from hfbench_worker.lifeline import die_with_parent
-from hfbench_worker.network import interface_to
+from hfbench_worker.network import interface_between_machines
 from hfbench_worker.opening import train_here
 from hfbench_worker.process import die_with, leave, settle
 from hfbench_worker.rank_failures import first_cause, note_failure, progress_file, read_failures
@@ -131,7 +131,8 @@ def _launch_options(plan: dict[str, Any], folder: Path) -> dict[str, Any]:
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
 
     host = plan["rendezvous"].rpartition(":")[0] if plan.get("nodes", 1) > 1 else "127.0.0.1"
-    if interface := interface_to(host):  # gloo would take what the host name resolves to
+    # Gloo itself would take what this machine's name stands for.
+    if interface := interface_between_machines(host):
         os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
     options = {
         "run_id": "hfbench",

@@ -63,11 +63,6 @@ left = subprocess.Popen(["sleep", "99"], pass_fds=[answer_fd], start_new_session
 say("left", pid=left.pid)
 os._exit(3)
 """
-LEAVES_FILES = """
-import pathlib, tempfile
-pathlib.Path(tempfile.mkdtemp(), "left").write_text("behind")
-say("left", folder=os.environ["TMPDIR"])
-"""
 BURNS_CPU = """
 while time.process_time() < 1:
     pass
@@ -330,14 +325,6 @@ def test_no_variable_of_the_users_python_reaches_a_worker(
     packages = [entry for entry in told[0]["path"] if "site-packages" in entry]
     assert len(packages) == 1
     assert packages[0].startswith(venv)
-
-
-def test_what_a_worker_leaves_in_its_temporary_folder_goes_with_it(tmp_path: Path) -> None:
-    outcome = run_worker(worker_that_runs(LEAVES_FILES, tmp_path), {}, 1, 1)
-    assert outcome.timed_out
-    folder = Path(outcome.messages["left"]["folder"])
-    assert folder.parent == Path(tempfile.gettempdir())
-    assert not folder.exists()
 
 
 def test_a_worker_is_shown_as_many_gpus_as_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """A machine that follows: it launches a worker whenever the leader says so, and writes nothing."""
 
-import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,6 +11,7 @@ from hfbench_submit.launching.listening import Heard
 from hfbench_submit.launching.meeting import Invitation, Say
 from hfbench_submit.launching.nodes import OK, STOPPED
 from hfbench_submit.launching.outcomes import failure_of, printable_reason
+from hfbench_submit.launching.scratch import scratch_folder
 from hfbench_submit.planning.plans import SittingPlan
 from hfbench_submit.planning.slots import Slot
 
@@ -56,8 +56,8 @@ class Follower:
                 launched += 1
                 self._launch(message)
         self._say(
-            f"the sitting is complete; this machine took part in {launched} of its process runs, and "
-            "the submission is on the one that leads"
+            f"the sitting is complete; this machine took part in {launched} of its process runs, "
+            "and the submission is on the one that leads"
         )
 
     def _hear(self) -> Message:
@@ -69,8 +69,8 @@ class Follower:
 
     def _launch(self, message: Message) -> None:
         slot = Slot(**message["slot"])
-        with tempfile.TemporaryDirectory(prefix="hfbench-", ignore_cleanup_errors=True) as caches:
-            ended = self._run(slot, message["place"], message["hash_seed"], Path(caches))
+        with scratch_folder() as caches:
+            ended = self._run(slot, message["place"], message["hash_seed"], caches)
         label = self._plan.environments[slot.environment].facts["label"]
         self._say(f"{slot.cell}  {label}  {ended.get('reason') or ended['status']}")
         try:

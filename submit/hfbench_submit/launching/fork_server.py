@@ -19,12 +19,12 @@ from hfbench_submit.launching.process_groups import (
     kill_group,
     killed_at_exit,
 )
+from hfbench_submit.launching.scratch import scratch_folder
 from hfbench_submit.launching.spawn import (
     WorkerOutcome,
     children_cpu_s,
     exit_of,
     oom_kills_so_far,
-    scratch_folder,
     start_module,
     worker_environ,
 )
@@ -91,7 +91,8 @@ class ForkServer:
             return None
         cpu_s = children_cpu_s()
         with contextlib.ExitStack() as starting:
-            environ = self._environ | starting.enter_context(scratch_folder())
+            scratch = starting.enter_context(scratch_folder())
+            environ = self._environ | {"TMPDIR": str(scratch)}
             process, control = _launch(self._python, environ, starting)
             with _listener_at_start(process, control, starting) as heard:
                 timed_out = heard.listen(timeout_s, until="ready")

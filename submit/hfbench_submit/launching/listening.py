@@ -171,7 +171,7 @@ class Listener:
             return
         if event == "phase":
             self.phase = str(message.get("name"))
-        if event in _SIGNS_OF_LIFE:
+        if event in _SIGNS_OF_LIFE and not self._said_all:
             self._silent_since = monotonic()
         if event in _FINAL:
             self._has_said_all()

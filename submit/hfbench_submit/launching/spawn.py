@@ -6,7 +6,6 @@ import os
 import re
 import resource
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import IO, Any
 import hfbench_worker
 from hfbench_submit.launching.listening import Beside, Listener, OnMessage
 from hfbench_submit.launching.process_groups import await_exit, killed_at_exit
+from hfbench_submit.launching.scratch import scratch_folder
 from hfbench_submit.machine import nvml
 
 _BOOTSTRAP = """
@@ -86,12 +86,12 @@ def run_worker(
     Raises:
         OSError: the interpreter cannot be started.
     """
-    oom_kills, cpu_s, start = oom_kills_so_far(), children_cpu_s(), perf_counter_ns()
     environ = worker_environ(threads, caches=caches, hash_seed=hash_seed, gpus=gpus)
     if caches and plan.get("cell", {}).get("mode") == "xla":
         environ |= _xla_cache(caches)
     with scratch_folder() as scratch:
-        worker, answer = _launch(python, plan, environ | scratch)
+        oom_kills, cpu_s, start = oom_kills_so_far(), children_cpu_s(), perf_counter_ns()
+        worker, answer = _launch(python, plan, environ | {"TMPDIR": str(scratch)})
         assert worker.stdout is not None  # noqa: S101 - asked for in _launch
         # Popen's own exit closes stdin and waits; by then the group has been killed.
         with answer, worker, killed_at_exit(worker), exit_of(worker) as end:
@@ -111,17 +111,6 @@ def run_worker(
         phase=heard.phase,
         cpu_s=children_cpu_s() - cpu_s,
     )
-
-
-@contextlib.contextmanager
-def scratch_folder() -> Iterator[dict[str, str]]:
-    """Give workers a temporary folder of their own, as variables; what they leave goes with it.
-
-    One that is killed, or does not wait for Python to tidy up, leaves files behind.
-    """
-    # Its name is short: frameworks make sockets in it, whose paths have 100 bytes at most.
-    with tempfile.TemporaryDirectory(prefix="hfbench-", ignore_cleanup_errors=True) as folder:
-        yield {"TMPDIR": folder}
 
 
 def _launch(
