@@ -45,10 +45,9 @@ class TrainingTask:
     """Sentences, or pairs of them, with the label 0 or 1.
 
     `dataset` names `repository`, `revision` and `configuration` on the Hub; None for the sentences
-    of hfbench's own grammar, which are `ranked` with nothing. `columns` hold the text; `label` is
-    0 or 1. `metrics` are what is published of it, the first one first: `accuracy`, `f1`,
-    `matthews`. Numbers of examples are those of the published splits. `learning_rate` falls
-    linearly to 0 over the training; gradients are clipped to a norm of `clipping`.
+    of hfbench's own grammar, which are `ranked` with nothing. `columns` hold the text. `metrics`
+    are what is published of it, the first one first: `accuracy`, `f1`, `matthews`. Numbers of
+    examples are those of the published splits.
     """
 
     name: str

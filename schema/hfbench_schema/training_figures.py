@@ -23,8 +23,9 @@ class Speed:
     """How fast one training went; durations in ns.
 
     `step` is the median of the `steady_steps` steady ones; `compiling` is what the preparation,
-    and steps in which something was traced or compiled, took beyond steady steps; `loading` is
-    what the slowest rank waited for its batches, `evaluation` what all evaluations took.
+    steps in which something was traced or compiled, and the first evaluation, which is compiled
+    apart, took beyond steady ones; `loading` is what the slowest rank waited for its batches,
+    `evaluation` what all evaluations took.
     """
 
     step: float
@@ -75,13 +76,19 @@ def speed(run: ProcessRun, cell: Cell) -> Speed | None:
     return Speed(
         step=step,
         steady_steps=len(steady),
-        compiling=run["phases_ns"].get("prepare", 0) + compiled,
+        compiling=run["phases_ns"].get("prepare", 0) + compiled + _first_evaluation(training),
         loading=sum(max(epoch["loading_ns"]) for epoch in epochs),
         evaluation=sum(epoch["evaluation_ns"] for epoch in epochs),
         end_to_end=training["end_to_end_ns"],
         examples_per_s=examples / step * 1e9,
         tokens_per_s=tokens / step * 1e9,
     )
+
+
+def _first_evaluation(training: Training) -> float:
+    """Return what the first evaluation took beyond the median of the later ones; 0 without any."""
+    durations = [epoch["evaluation_ns"] for epoch in training["epochs"]]
+    return max(0.0, durations[0] - median(durations[1:])) if len(durations) > 1 else 0.0
 
 
 def score(confusion: list[int], metric: str) -> float:

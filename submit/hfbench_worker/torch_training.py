@@ -6,14 +6,12 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-import transformers
 from torch.nn.parallel import DistributedDataParallel
 
+from hfbench_worker import torch_device
 from hfbench_worker.examples import INPUTS, Batch
-from hfbench_worker.failures import MeasurementError
 from hfbench_worker.torch_models import build_network
 from hfbench_worker.torch_precision import Precision
-from hfbench_worker.workload import installed_version
 
 MODES = ("eager", "compile")
 PRECISIONS = ("fp32", "bf16-autocast", "fp16-autocast")
@@ -31,13 +29,15 @@ class TorchTrainer:
     def __init__(self, plan: dict[str, Any]) -> None:
         self._plan, self._cell = plan, plan["cell"]
         if self._cell["mode"] not in MODES:
-            raise _unsupported(f"torch does not train in mode {self._cell['mode']}")
+            raise torch_device.unsupported(f"torch does not train in mode {self._cell['mode']}")
         if self._cell["precision"] not in PRECISIONS:
-            raise _unsupported(f"torch does not train in precision {self._cell['precision']}")
+            raise torch_device.unsupported(
+                f"torch does not train in precision {self._cell['precision']}"
+            )
         self.processes: int = self._cell["world_size"]
         alone = self.processes == 1
         self.rank = 0 if alone else int(os.environ["RANK"])
-        self._device = _open_device(
+        self._device = torch_device.open_device(
             self._cell["device"], 0 if alone else int(os.environ["LOCAL_RANK"])
         )
         self._precision = Precision(self._cell["precision"], self._device)
@@ -45,14 +45,7 @@ class TorchTrainer:
 
     def loaded(self) -> dict[str, Any]:
         """Return the versions installed, and thread counts as torch reports them."""
-        own = {"torch": torch.__version__, "transformers": transformers.__version__}
-        return {
-            "packages": {name: installed_version(name) or own[name] for name in own},
-            "threads": {
-                "intra_op": torch.get_num_threads(),
-                "inter_op": torch.get_num_interop_threads(),
-            },
-        }
+        return torch_device.loaded()
 
     def build(self, steps: int) -> None:
         """Build network and optimiser on the device; with other ranks, meet them."""
@@ -110,8 +103,7 @@ class TorchTrainer:
 
     def synchronize(self) -> None:
         """Wait for the GPU; the CPU computes before it returns."""
-        if self._device.type == "cuda":
-            torch.cuda.synchronize()
+        torch_device.synchronize(self._device)
 
     def compilations(self) -> int:
         """Return how often torch.compile compiled, backward passes and recompilations included."""
@@ -136,18 +128,11 @@ class TorchTrainer:
 
     def device_memory(self) -> dict[str, int]:
         """Return what the CUDA allocator says."""
-        if self._device.type == "cpu":
-            return {}
-        return {
-            "allocated": torch.cuda.memory_allocated(),
-            "peak": torch.cuda.max_memory_allocated(),
-            "reserved": torch.cuda.max_memory_reserved(),
-        }
+        return torch_device.device_memory(self._device)
 
     def reset_device_memory(self) -> None:
         """Let the CUDA allocator's peaks begin anew."""
-        if self._device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats()
+        torch_device.reset_device_memory(self._device)
 
     def _distributed(self, network: Any) -> Any:
         own = None if self._device.type == "cpu" else [self._device.index]
@@ -166,19 +151,3 @@ class TorchTrainer:
 
     def _count_compilation(self, *_: Any) -> None:
         self._compilations += 1
-
-
-def _open_device(name: str, number: int) -> torch.device:
-    """Return the device, and make it the one that torch means by its type."""
-    if name == "cpu":
-        return torch.device("cpu")
-    if name != "cuda":
-        raise _unsupported(f"device {name} has no synchronise function yet")
-    if not torch.cuda.is_available():
-        raise _unsupported(f"torch {torch.__version__} finds no CUDA device here")
-    torch.cuda.set_device(number)
-    return torch.device("cuda", number)
-
-
-def _unsupported(reason: str) -> MeasurementError:
-    return MeasurementError("unsupported", reason)

@@ -4,15 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import transformers
 
-from hfbench_worker import torch_modes, torch_outputs
-from hfbench_worker.failures import MeasurementError
+from hfbench_worker import torch_device, torch_modes, torch_outputs
 from hfbench_worker.torch_inputs import build_inputs, build_prompt, generation_arguments
 from hfbench_worker.torch_models import GENERATORS, build_network, cast_network
 from hfbench_worker.torch_precision import Precision
 from hfbench_worker.torch_prompt import CachedPrompt
-from hfbench_worker.workload import ANCHOR_FLOATS, ANCHOR_SIDE, INPUTS, installed_version
+from hfbench_worker.workload import ANCHOR_FLOATS, ANCHOR_SIDE, INPUTS
 
 MODES = ("eager", "torchscript", "compile")
 
@@ -27,20 +25,13 @@ class TorchWorkload:
     def __init__(self, plan: dict[str, Any]) -> None:
         self._plan, self._cell = plan, plan["cell"]
         if self._cell["mode"] not in MODES:
-            raise _unsupported(f"torch has no mode {self._cell['mode']}")
-        self._device = _open_device(self._cell["device"])
+            raise torch_device.unsupported(f"torch has no mode {self._cell['mode']}")
+        self._device = torch_device.open_device(self._cell["device"])
         self._precision = Precision(self._cell["precision"], self._device)
 
     def loaded(self) -> dict[str, Any]:
         """Return the versions installed, and thread counts as torch reports them."""
-        own = {"torch": torch.__version__, "transformers": transformers.__version__}
-        return {
-            "packages": {name: installed_version(name) or own[name] for name in own},
-            "threads": {
-                "intra_op": torch.get_num_threads(),
-                "inter_op": torch.get_num_interop_threads(),
-            },
-        }
+        return torch_device.loaded()
 
     def build(self) -> None:
         """Build network and inputs, in fp32, on the device."""
@@ -73,8 +64,7 @@ class TorchWorkload:
 
     def synchronize(self) -> None:
         """Wait for the GPU; the CPU computes before it returns."""
-        if self._device.type == "cuda":
-            torch.cuda.synchronize()
+        torch_device.synchronize(self._device)
 
     def distance(self, output: object) -> float:
         """Return the relative distance from the eager fp32 output of input 0."""
@@ -90,18 +80,11 @@ class TorchWorkload:
 
     def device_memory(self) -> dict[str, int]:
         """Return what the CUDA allocator says."""
-        if self._device.type == "cpu":
-            return {}
-        return {
-            "allocated": torch.cuda.memory_allocated(),
-            "peak": torch.cuda.max_memory_allocated(),
-            "reserved": torch.cuda.max_memory_reserved(),
-        }
+        return torch_device.device_memory(self._device)
 
     def reset_device_memory(self) -> None:
         """Let the CUDA allocator's peaks begin anew."""
-        if self._device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats()
+        torch_device.reset_device_memory(self._device)
 
     def anchor_calls(self) -> tuple[Callable[[], object], Callable[[], object]]:
         """Return the matrix product and the copy; neither allocates."""
@@ -143,18 +126,3 @@ class TorchWorkload:
             else value
             for name, value in arguments.items()
         }
-
-
-def _open_device(name: str) -> torch.device:
-    """Return the device; of the GPUs that can be seen, the first: the parent hides the others."""
-    if name == "cpu":
-        return torch.device("cpu")
-    if name != "cuda":
-        raise _unsupported(f"device {name} has no synchronise function yet")
-    if not torch.cuda.is_available():
-        raise _unsupported(f"torch {torch.__version__} finds no CUDA device here")
-    return torch.device("cuda", 0)
-
-
-def _unsupported(reason: str) -> MeasurementError:
-    return MeasurementError("unsupported", reason)

@@ -17,7 +17,7 @@ from hfbench_worker.latency import TOLERANCES
 PUBLISHED = {
     ("inference", 1): "2fa7a56c9247f22ddfd09152300cb7823fb83fe59ee08add13812a2ff97ddc48",
     ("smoke", 1): "5804b765f995c5fd4a1d1e694497bfad6bd4dc43dbbe85e72015da1d0ca94afb",
-    ("training", 1): "011172fa442cf967d2c8a2732313d4c6d35bfcd1af0f7950d6f9d589da262957",
+    ("training", 1): "692757eb717b24808f8af4dc012a8bab1b4cac941b927e792031023664635b40",
 }
 
 

@@ -46,13 +46,16 @@ from hfbench_schema.validation import validate
 
 BF16 = AMP.replace("fp16", "bf16")
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("submission-*/*.json"))
+WARNINGS = {"3f50bb1bdb30": ["HFB048"]}
+"""What is said of each document in the corpus, for ever; by the start of its name."""
+(CALLS,) = (path for path in CORPUS if path.name.startswith("3f50bb1bdb30"))
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
 def document() -> Document:
     """A real submission: two environments, one cell, two process runs each, undisturbed."""
-    parsed: Document = strict_json(CORPUS[0].read_bytes())
+    parsed: Document = strict_json(CALLS.read_bytes())
     for run in parsed["process_runs"]:
         run["contamination"] = {"foreign_cpu_ms": 0}
     return parsed
@@ -66,6 +69,7 @@ def rules(data: bytes, **options: Any) -> set[str]:
 def test_every_document_ever_written_stays_valid(path: Path) -> None:
     report = validate(path.read_bytes(), name=path.name, now=NOW)
     assert report.accepted, report.findings
+    assert [finding.rule for finding in report.findings] == WARNINGS[path.name[:12]]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +121,7 @@ def test_trainings_on_published_examples_keep_every_rule(document: Document) -> 
     document["tasks"]["sst2"] |= {
         "source": "hub", "train_examples": 67349, "validation_examples": 872,
     }  # fmt: skip
-    long = training(document["process_runs"][LOCAL]["cell"], steps=10520, epochs=5, salt=9)
+    long = training(document["process_runs"][LOCAL]["cell"], steps=6312, epochs=3, salt=9)
     for epoch in long["training"]["epochs"]:
         epoch |= {"training_ns": 3 * 10**9, "confusion": [400, 28, 40, 404], "tokens": 10**6}
     long |= {"wall_ns": 30 * 10**9}
@@ -217,10 +221,9 @@ def test_distributions_of_one_package_are_told_apart(document: Document) -> None
 
 
 def test_what_is_not_watched_is_accepted_with_a_warning() -> None:
-    for path in CORPUS:
-        (found,) = validate(path.read_bytes(), now=NOW).findings
-        assert found.rule == "HFB048"
-        assert found.message.startswith("4 of 4 process runs do not say")
+    (found,) = validate(CALLS.read_bytes(), now=NOW).findings
+    assert found.rule == "HFB048"
+    assert found.message.startswith("4 of 4 process runs do not say")
 
 
 def test_versions_of_four_parts_are_no_addresses(document: Document) -> None:
@@ -289,7 +292,7 @@ def test_any_bytes_give_a_report(data: bytes) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_any_value_anywhere_gives_a_report(trainings: bool, data: st.DataObject) -> None:
-    document = strict_json(CORPUS[0].read_bytes())
+    document = strict_json(CALLS.read_bytes())
     if trainings:
         document = trained(document)
         document["process_runs"] = document["process_runs"][PEAK:]  # the short ones
@@ -316,7 +319,7 @@ ABSURD = [0, 1, 2**53 - 1, None]
 @given(st.integers(0, LOCAL), st.data())
 def test_trainings_of_any_length_give_a_report(index: int, data: st.DataObject) -> None:
     """What the schema lets through, and no training could be: other lengths, absurd numbers."""
-    document = trained(strict_json(CORPUS[0].read_bytes()))
+    document = trained(strict_json(CALLS.read_bytes()))
     run = document["process_runs"][index]
     run["cell"] = data.draw(st.sampled_from([EAGER, AMP, RANKS, MIRRORED, SST2, BERT]))
     places = [*_containers(run), *_containers(document["tasks"]), document["protocol"]]

@@ -47,7 +47,7 @@ def trainings() -> list[Document]:
     foreign = {"contamination": {"foreign_cpu_ms": 4000}, "reason": "foreign CPU time 80 %"}
     diverged = training(AMP, steps=STEPS_OF_DIVERGED, epochs=1, salt=5)
     diverged["training"]["losses_micro"][-1] = None
-    few = training(SST2, steps=15, epochs=5, salt=8)
+    few = training(SST2, steps=9, epochs=3, salt=8)
     for epoch in few["training"]["epochs"]:
         epoch["confusion"] = [15, 5, 8, 12]
     return [

@@ -66,6 +66,8 @@ class ArmFit:
         """What the sitting adds to each process run, shape (process runs,); of mean 0."""
         arms = len(self.moments.count)
         shift = self.solution[arms:] @ self.x
+        if not shift.size:  # every process run was set aside
+            return np.zeros(self.x.shape)
         found: FloatArray = self.design[:, arms:] @ (shift - shift.mean())
         return found
 
