@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from hfbench_schema import __version__
 from hfbench_schema.canonical import sha256_hex
 from hfbench_submit.errors import SubmitError
-from hfbench_submit.launching.lines import Line, LostError
+from hfbench_submit.launching.lines import Line, LostError, Message
 
 WAIT_S = 600
 """For how long machines wait for each other."""
@@ -52,19 +52,18 @@ class Address:
         return f"{host}:{self.port}"
 
 
-@dataclass(frozen=True)
 class Reception:
     """The leader's end: takes in and greets whoever connects, in a thread, until it is closed."""
 
-    address: Address
-    machines: int
-    _place: _Place
-    _listening: socket.socket
-    _arrived: SimpleQueue[Line] = field(default_factory=SimpleQueue)
-
-    def open(self) -> None:
-        """Begin."""
-        threading.Thread(target=self._greet_all, daemon=True).start()
+    def __init__(
+        self, address: Address, machines: int, place: _Place, listening: socket.socket
+    ) -> None:
+        """Take over a socket that listens at a place, and begin."""
+        self.address, self.machines = address, machines
+        self._place, self._listening = place, listening
+        self._arrived = SimpleQueue[Line]()
+        self._greeter = threading.Thread(target=self._greet_all, daemon=True)
+        self._greeter.start()
 
     def newly_arrived(self) -> list[Line]:
         """Return the lines to those who have come since the last call."""
@@ -79,6 +78,7 @@ class Reception:
         with contextlib.suppress(OSError):  # closing alone leaves the thread in `accept`
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
+        self._greeter.join()  # whom it was greeting has arrived, too
         for line in self.newly_arrived():
             line.close()
 
@@ -92,12 +92,18 @@ class Reception:
     def _greet_all(self) -> None:
         greeting = {"hfbench": __version__, "machines": self.machines, "kernel": _kernel()}
         while self._listening.fileno() != -1:
-            with contextlib.suppress(OSError, LostError):  # closed, or gone again
+            with contextlib.suppress(OSError):  # closed
                 connection, peer = self._listening.accept()
-                line = Line(connection, str(peer[0]))
-                line.say("greeting", **greeting)
-                if self._arrived.qsize() < _MOST_GUESTS:
-                    self._arrived.put(line)
+                self._greet(Line(connection, str(peer[0])), greeting)
+
+    def _greet(self, line: Line, greeting: Message) -> None:
+        """Take somebody in, or hang up on who is gone again, or one too many."""
+        with contextlib.suppress(LostError):
+            line.say("greeting", **greeting)
+            if self._arrived.qsize() < _MOST_GUESTS:
+                self._arrived.put(line)
+                return
+        line.close()
 
 
 @dataclass(frozen=True)
@@ -124,15 +130,12 @@ def lead_or_follow(address: Address, machines: int, say: Say) -> Reception | Inv
     places = _resolved(address)
     for place in places:
         try:
-            reception = Reception(address, machines, place, _listening(address, place))
+            return Reception(address, machines, place, _listening(address, place))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 return _invited(address, machines, _connected(address, places, _TAKEN_WAIT_S))
             if error.errno not in _OF_ANOTHER:
                 raise _cannot_listen(address, error) from error
-        else:
-            reception.open()
-            return reception
     say(f"waiting for the machine that leads at {address}, for {WAIT_S // 60} minutes at most")
     return _invited(address, machines, _connected(address, places, WAIT_S))
 
