@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -9,7 +10,9 @@ from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
+import hfbench_worker
 from hfbench_aggregate.statistics import compare_versions
 from hfbench_schema.cells import Cell, parse_cell
 from hfbench_schema.suites import latest_suite
@@ -123,14 +126,32 @@ def timed_by_bare_loop(python: Path, cell: Cell) -> Timed:
         "iterations": SUITE.iterations,
     }
     start = perf_counter_ns()
+    printed = printed_by(python, _LOOPS[cell.framework], json.dumps(job))
+    wall_ns = perf_counter_ns() - start
+    return Timed(median(json.loads(printed)) / 1e6, wall_ns / 1e9)
+
+
+def printed_by(python: Path, program: str, *arguments: str) -> bytes:
+    """Return what a program prints that runs as workers do: with their variables and threads."""
     done = subprocess.run(
-        [str(python), "-P", "-s", "-c", _LOOPS[cell.framework], json.dumps(job)],
+        [str(python), "-P", "-s", "-c", program, *arguments],
         env=worker_environ(usable_cores()),
         stdout=subprocess.PIPE,
         check=True,
     )
-    wall_ns = perf_counter_ns() - start
-    return Timed(median(json.loads(done.stdout)) / 1e6, wall_ns / 1e9)
+    return done.stdout
+
+
+def printed_by_loops(
+    python: Path, program: str, plan: dict[str, Any], rounds: int
+) -> list[dict[str, int]]:
+    """Return the line of JSON of each round of a program that compares loops in one process.
+
+    It is told the plan, how many rounds, and the folder that it can import the worker from.
+    """
+    package = str(Path(hfbench_worker.__file__).parent.parent)
+    printed = printed_by(python, program, json.dumps(plan), str(rounds), package)
+    return [json.loads(line) for line in printed.splitlines()]
 
 
 def tell_the_setting(what: str) -> None:
@@ -152,3 +173,11 @@ def ratio_text(baseline_ms: list[float], candidate_ms: list[float]) -> str:
     found = compare_versions(*arms, sitting_sd=0.0, sittings_baseline=1, sittings_candidate=1)
     ratio, low, high = (float(np.exp(x[0])) for x in (found.theta, found.low, found.high))
     return f"{ratio:.4f} [{low:.4f}, {high:.4f}] from {len(candidate_ms)} each"
+
+
+def paired_ratio_text(ratios: Sequence[float]) -> str:
+    """Return the geometric mean of each pair's ratio, with its 95 % interval by Student's t."""
+    logs = np.log(ratios)
+    reach = stats.t.ppf(0.975, len(logs) - 1) * stats.sem(logs)
+    low, middle, high = np.exp([logs.mean() - reach, logs.mean(), logs.mean() + reach])
+    return f"{middle:.4f} [{low:.4f}, {high:.4f}]"

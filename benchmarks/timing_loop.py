@@ -9,19 +9,18 @@ shows (threads, placement, weights). Prints the ratio with its 95 % interval ove
     python -m benchmarks.timing_loop --mode torch-compile --rounds 40
 """
 
-import json
-import subprocess
-from pathlib import Path
+from statistics import median
 
 import click
-import numpy as np
 from benchmarks.harness_bias import MODES
-from benchmarks.setting import cell_of, environment_for, tell_the_setting, worker_plan
-from scipy import stats
-
-import hfbench_worker
-from hfbench_submit.launching.spawn import worker_environ
-from hfbench_submit.machine.facts import usable_cores
+from benchmarks.setting import (
+    cell_of,
+    environment_for,
+    paired_ratio_text,
+    printed_by_loops,
+    tell_the_setting,
+    worker_plan,
+)
 
 _LOOPS = """
 import contextlib, io, json, sys
@@ -73,20 +72,10 @@ def main(mode: str, rounds: int) -> None:
     cell = cell_of("bert-base", mode, 1, 64)
     python = environment_for(cell).python
     tell_the_setting(f"{cell.id}, both loops in one process, {rounds} rounds of 5 calls each")
-    package = Path(hfbench_worker.__file__).parent.parent
-    command = [str(python), "-P", "-s", "-c", _LOOPS, json.dumps(worker_plan(cell))]
-    done = subprocess.run(
-        [*command, str(rounds), str(package)],
-        env=worker_environ(usable_cores()),
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    logs = np.log([one["harness"] / one["bare"] for one in found])
-    reach = stats.t.ppf(0.975, rounds - 1) * stats.sem(logs)
-    low, middle, high = np.exp([logs.mean() - reach, logs.mean(), logs.mean() + reach])
-    print(f"bare call: {np.median([one['bare'] for one in found]) / 1e6:.2f} ms")
-    print(f"hfbench over bare loop: {middle:.4f} [{low:.4f}, {high:.4f}] (target: within 1 %)")
+    found = printed_by_loops(python, _LOOPS, worker_plan(cell), rounds)
+    ratio = paired_ratio_text([one["harness"] / one["bare"] for one in found])
+    print(f"bare call: {median(one['bare'] for one in found) / 1e6:.2f} ms")
+    print(f"hfbench over bare loop: {ratio} (target: within 1 %)")
 
 
 if __name__ == "__main__":

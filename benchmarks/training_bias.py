@@ -10,7 +10,6 @@ medians of each pair, and their geometric mean with its 95 % interval.
 """
 
 import json
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,14 +19,20 @@ from typing import Any
 
 import click
 import numpy as np
-from benchmarks.setting import BASES, TIMEOUT_S, VERSION, tell_the_setting
-from scipy import stats
+from benchmarks.setting import (
+    BASES,
+    TIMEOUT_S,
+    VERSION,
+    paired_ratio_text,
+    printed_by,
+    tell_the_setting,
+)
 
 from hfbench_schema.cells import parse_cell
 from hfbench_schema.suites import latest_suite
 from hfbench_submit.environments.environments import Environment, build_environments
 from hfbench_submit.launching.outcomes import outcome_fields
-from hfbench_submit.launching.spawn import run_worker, worker_environ
+from hfbench_submit.launching.spawn import run_worker
 from hfbench_submit.machine.facts import usable_cores
 from hfbench_submit.machine.placement import usable_cpus
 
@@ -151,21 +156,12 @@ def timed_by_hfbench(environment: Environment, plan: dict[str, Any]) -> float:
 
 def timed_by_plain_loop(environment: Environment, plan: dict[str, Any]) -> float:
     """Return the median step of a loop without any harness, in ms."""
-    done = subprocess.run(
-        [str(environment.python), "-P", "-s", "-c", _PLAIN_LOOP, json.dumps(plan)],
-        env=worker_environ(usable_cores()),
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    return settled(json.loads(done.stdout))
+    return settled(json.loads(printed_by(environment.python, _PLAIN_LOOP, json.dumps(plan))))
 
 
 def print_ratio(ratios: Sequence[float]) -> None:
-    """Print the geometric mean of hfbench over plain, with its 95 % interval by Student's t."""
-    logs = np.log(ratios)
-    reach = stats.t.ppf(0.975, len(logs) - 1) * stats.sem(logs)
-    low, middle, high = np.exp([logs.mean() - reach, logs.mean(), logs.mean() + reach])
-    print(f"hfbench over plain loop: {middle:.4f} [{low:.4f}, {high:.4f}] (target: within 1 %)")
+    """Print hfbench over plain, pair by pair."""
+    print(f"hfbench over plain loop: {paired_ratio_text(ratios)} (target: within 1 %)")
 
 
 def settled(steps_ns: list[int]) -> float:

@@ -9,20 +9,15 @@ Prints the ratio with its 95 % interval over rounds.
     python -m benchmarks.training_loop --model bert-mini --mode torch-eager --rounds 40
 """
 
-import json
-import subprocess
 import tempfile
 from pathlib import Path
+from statistics import median
 
 import click
-import numpy as np
-from benchmarks.setting import BASES, VERSION, tell_the_setting
+from benchmarks.setting import BASES, VERSION, printed_by_loops, tell_the_setting
 from benchmarks.training_bias import LENGTHS, MODES, plan_of, print_ratio, write_examples
 
-import hfbench_worker
 from hfbench_submit.environments.environments import build_environments
-from hfbench_submit.launching.spawn import worker_environ
-from hfbench_submit.machine.facts import usable_cores
 
 _LOOPS = """
 import io, json, os, sys
@@ -86,18 +81,11 @@ def main(model: str, mode: str, rounds: int) -> None:
     """Measure, and print the comparison."""
     python = build_environments(BASES["torch"], [VERSION], print)[0].python
     tell_the_setting(f"{model} {mode}, both loops in one process, {rounds} rounds of 4 steps each")
-    package = str(Path(hfbench_worker.__file__).parent.parent)
     with tempfile.TemporaryDirectory() as folder:
         plan = plan_of(model, mode, Path(folder))
         write_examples(Path(folder), plan["model"]["config"]["vocab_size"], LENGTHS[model])
-        done = subprocess.run(
-            [str(python), "-P", "-s", "-c", _LOOPS, json.dumps(plan), str(rounds), package],
-            env=worker_environ(usable_cores()),
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    print(f"plain step: {np.median([one['plain'] for one in found]) / 1e6:.2f} ms")
+        found = printed_by_loops(python, _LOOPS, plan, rounds)
+    print(f"plain step: {median(one['plain'] for one in found) / 1e6:.2f} ms")
     print_ratio([one["harness"] / one["plain"] for one in found])
 
 

@@ -85,14 +85,15 @@ def wording(calls: float | None, low: float | None, high: float | None, noun: st
     `noun` is what has to be repeated.
     """
     if calls is None:
-        doubt = "" if low is None else f", as measured; if it does, after {_whole(low)} or more"
+        doubt = "" if low is None else f", as measured; if it does, after {whole(low)} or more"
         return f"never: it saves nothing{doubt}"
-    text = f"pays after {_whole(calls)} {noun}{'' if _whole(calls) == '1' else 's'}"
+    text = f"pays after {whole(calls)} {noun}{'' if whole(calls) == '1' else 's'}"
     if low is None:
         return text
-    end = "or more, perhaps never" if high is None else f"to {_whole(high)}"
-    return f"{text} ({_whole(low)} {end})"
+    end = "or more, perhaps never" if high is None else f"to {whole(high)}"
+    return f"{text} ({whole(low)} {end})"
 
 
-def _whole(calls: float) -> str:
+def whole(calls: float) -> str:
+    """Write repetitions as whole ones, rounded up: `1,235`."""
     return f"{math.ceil(calls):,}"

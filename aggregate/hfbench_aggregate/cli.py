@@ -1,7 +1,7 @@
-"""`hfbench-aggregate`: take in submissions, compare versions, make releases, verify a store."""
+"""`hfbench-aggregate`: intake, comparisons, reports on training, releases, verifying a store."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,10 @@ import click
 from hfbench_schema import __version__
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from hfbench_aggregate.intake import Decision
+    from hfbench_aggregate.loading import Accepted
     from hfbench_aggregate.pairs import Pair
     from hfbench_aggregate.store import LocalStore
     from hfbench_aggregate.tables import Comparison
@@ -177,13 +180,18 @@ def _opened(folder: Path) -> "Iterator[LocalStore]":
         ) from error
 
 
-def _pairs(store: "LocalStore", baseline: str, candidate: str) -> "list[Pair]":
+def _accepted(store: "LocalStore") -> "list[Accepted]":
     from hfbench_aggregate.ledger import read_ledger
     from hfbench_aggregate.loading import accepted_submissions
+
+    return accepted_submissions(store, read_ledger(store))
+
+
+def _pairs(store: "LocalStore", baseline: str, candidate: str) -> "list[Pair]":
     from hfbench_aggregate.reduction import families
     from hfbench_aggregate.selection import SelectionError, selected_pairs
 
-    submissions = accepted_submissions(store, read_ledger(store))
+    submissions = _accepted(store)
     try:
         return selected_pairs(families(submissions), baseline, candidate)
     except SelectionError as error:
@@ -191,11 +199,9 @@ def _pairs(store: "LocalStore", baseline: str, candidate: str) -> "list[Pair]":
 
 
 def _training_groups(store: "LocalStore") -> "list[TrainingGroup]":
-    from hfbench_aggregate.ledger import read_ledger
-    from hfbench_aggregate.loading import accepted_submissions
     from hfbench_aggregate.training.report import training_rows
 
-    groups = training_rows(accepted_submissions(store, read_ledger(store)))
+    groups = training_rows(_accepted(store))
     if not groups:
         raise _BadInputError(
             f"{store.root} holds no training. To measure one: hfbench-submit run training "
@@ -217,28 +223,27 @@ def _decision_text(decision: "Decision") -> str:
 
 
 def _print_comparisons(comparisons: "list[Comparison]", machines: list[str]) -> None:
-    from rich.console import Console
-
     from hfbench_aggregate.printing import comparison_text
 
-    console = Console(highlight=False, markup=False, emoji=False)
-    for number, (comparison, machine) in enumerate(zip(comparisons, machines, strict=True)):
-        if number:
-            console.print()
-        text = comparison_text(comparison, machine, console.width)
-        console.print(text, soft_wrap=True)
+    pairs = list(zip(comparisons, machines, strict=True))
+    _print_texts(lambda width: [comparison_text(*pair, width) for pair in pairs])
 
 
 def _print_training(groups: "list[TrainingGroup]", output: str) -> None:
-    from rich.console import Console
-
     from hfbench_aggregate.training.printing import report_markdown, report_text
 
     if output == "markdown":
         click.echo("\n".join(map(report_markdown, groups)))
-        return
+    else:
+        _print_texts(lambda width: [report_text(group, width) for group in groups])
+
+
+def _print_texts(texts: "Callable[[int], list[Text]]") -> None:
+    """Print texts for a width in columns, with an empty line between them."""
+    from rich.console import Console
+
     console = Console(highlight=False, markup=False, emoji=False)
-    for number, group in enumerate(groups):
+    for number, text in enumerate(texts(console.width)):
         if number:
             console.print()
-        console.print(report_text(group, console.width), soft_wrap=True)
+        console.print(text, soft_wrap=True)

@@ -1,13 +1,20 @@
 """Comparisons as text for a terminal or a file: never cut off, never wrapped in the middle."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 from rich.text import Text
 
 from hfbench_aggregate.statistics.constants import POWER
 from hfbench_aggregate.tables import ComparedCell, Comparison
-from hfbench_aggregate.wording import counted, heading, percent, summary
+from hfbench_aggregate.wording import (
+    NOTHING,
+    counted,
+    figure,
+    heading,
+    percent,
+    q_value,
+    summary,
+)
 from hfbench_schema.cells import parse_cell
 
 _HEADER = ("cell", "verdict", "change [95 %]", "q", "runs", "ms", "seen")
@@ -18,7 +25,6 @@ _STYLES = {
     "inconclusive": "yellow",
     "insufficient": "dim",
 }
-_NOTHING: Final = "-"
 _GAPS = (2, 1)
 
 
@@ -103,16 +109,16 @@ def _figures(row: ComparedCell) -> tuple[str, ...]:
     return (
         row["verdict"],
         _change(row),
-        _q(row["q"]),
+        q_value(row["q"]),
         "/".join(map(str, row["process_runs"])),
-        f"{_ms(row['baseline_ms'])}/{_ms(row['candidate_ms'])}",
-        _NOTHING if row["detectable"] is None else _bare(row["detectable"] - 1) + "%",
+        "/".join(figure(row[side], grouped=False) for side in ("baseline_ms", "candidate_ms")),
+        NOTHING if row["detectable"] is None else _bare(row["detectable"] - 1) + "%",
     )
 
 
 def _change(row: ComparedCell) -> str:
     if row["ratio"] is None:
-        return _NOTHING
+        return NOTHING
     change = f"{_signed(row['ratio'])}%"
     if row["low"] is None or row["high"] is None:
         return change
@@ -128,27 +134,17 @@ def _bare(share: float) -> str:
     return f"{size:.{0 if size >= 99.95 else 1}f}"
 
 
-def _q(q: float | None) -> str:
-    if q is None:
-        return _NOTHING
-    return "<.001" if q < 0.001 else f"{q:.3f}".lstrip("0")
-
-
-def _ms(milliseconds: float | None) -> str:
-    """Write milliseconds to four significant digits."""
-    if milliseconds is None:
-        return _NOTHING
-    for limit, digits in ((9.9995, 3), (99.995, 2), (999.95, 1)):
-        if milliseconds < limit:
-            return f"{milliseconds:.{digits}f}"
-    return f"{milliseconds:.0f}"
+def column_widths(rows: Sequence[Sequence[str]], width: int) -> tuple[list[int], int | None]:
+    """Return the width of each column, and the widest gap between them that fits; None if none."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    room = width - sum(widths)
+    return widths, next((gap for gap in _GAPS if gap * (len(widths) - 1) <= room), None)
 
 
 def _append_table(text: Text, rows: list[tuple[str, tuple[str, ...]]], width: int) -> None:
     """Append header and rows: with the widest gap that fits, else names on lines of their own."""
     lines = [_HEADER, *((name, *figures) for name, figures in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    gap = next((gap for gap in _GAPS if sum(widths) + gap * (len(widths) - 1) <= width), None)
+    widths, gap = column_widths(lines, width)
     for number, line in enumerate(lines):
         name, *figures = line
         text.append(f"{name}\n  " if gap is None else name.ljust(widths[0]) + " " * gap)

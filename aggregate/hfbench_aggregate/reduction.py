@@ -17,6 +17,7 @@ import numpy.typing as npt
 from hfbench_aggregate.environments import Environment, environment_of
 from hfbench_aggregate.loading import Accepted
 from hfbench_aggregate.statistics.constants import LEAST_ITERATIONS
+from hfbench_aggregate.statistics.moments import padded
 from hfbench_schema.contamination import was_watched
 from hfbench_schema.machine_key import machine_key, machine_title
 from hfbench_schema.submission import (
@@ -131,12 +132,8 @@ class Family:
     def arm(self, environment: Environment, cells: list[str]) -> Arm:
         """Return the measured process runs of `environment`, one row for each of `cells`."""
         rows = [[run for run in self.runs_of(environment, c) if run.middle_ns] for c in cells]
-        shape = (len(rows), max(map(len, rows), default=0))
-        arm = Arm(np.full(shape, np.nan), np.full(shape, -1, dtype=np.int64))
-        for place, row in enumerate(rows):
-            arm.x[place, : len(row)] = [run.x for run in row]
-            arm.sittings[place, : len(row)] = [run.sitting for run in row]
-        return arm
+        sittings = padded([[run.sitting for run in row] for row in rows], -1)
+        return Arm(padded([[run.x for run in row] for row in rows]), sittings.astype(np.int64))
 
 
 def suite_title(name: str, version: int, launch: str, nodes: int = 1) -> str:
@@ -177,10 +174,15 @@ def watch_flags(watched: list[bool]) -> list[str]:
 
 def failure_flags(failures: Iterable[tuple[str, str | None]]) -> list[str]:
     """Say how many process runs gave nothing, status by status, given (status, reason) of each."""
-    reasons: dict[str, Counter[str]] = defaultdict(Counter)
+    return [_failed(*found) for found in sorted(failure_reasons(failures).items())]
+
+
+def failure_reasons(failures: Iterable[tuple[str, str | None]]) -> dict[str, Counter[str]]:
+    """Count the reasons of each status, in the order of the statuses' first appearance."""
+    reasons: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for status, reason in failures:
         reasons[status][reason or ""] += 1
-    return [_failed(status, reasons[status]) for status in sorted(reasons)]
+    return reasons
 
 
 def _failed(status: str, reasons: Counter[str]) -> str:

@@ -1,13 +1,12 @@
 """What a cell takes besides time: memory and energy, medians over its process runs."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from statistics import median
 from typing import Final, cast
 
 from hfbench_aggregate.environments import Environment
 from hfbench_aggregate.reduction import Family, failure_flags, watch_flags
-from hfbench_aggregate.rounding import published
+from hfbench_aggregate.rounding import published, published_median
 from hfbench_aggregate.statistics.constants import MEMORY_AGREEMENT
 from hfbench_aggregate.tables import EnergyRow, MemoryRow
 from hfbench_aggregate.wording import percent
@@ -36,7 +35,7 @@ def _memory_row(
 ) -> MemoryRow:
     found = [cast("dict[str, int]", run["memory"]) for run in _measured(runs)]
     sizes = {name: [m[name] / _MIB for m in found if name in m] for name in _MEMORY_FIELDS}
-    middle = {name: _median(values) for name, values in sizes.items()}
+    middle = {name: published_median(values) for name, values in sizes.items()}
     return {
         "machine_key": family.machine_key,
         "suite": family.suite_title,
@@ -87,10 +86,10 @@ def _energy_row(
         "cell": cell,
         "source": source,
         "measured": len(found),
-        "joules": _median(joules),
-        "net_joules": _median(call.net for call in calls),
-        "busy_watts": _median(watts(run["energy"]["busy"]) for run in found),
-        "idle_watts": _median(watts(run["energy"]["idle"]) for run in found),
+        "joules": published_median(joules),
+        "net_joules": published_median(call.net for call in calls),
+        "busy_watts": published_median(watts(run["energy"]["busy"]) for run in found),
+        "idle_watts": published_median(watts(run["energy"]["idle"]) for run in found),
         "spread": published(_spread(joules)),
         "flags": [],
     }
@@ -103,11 +102,6 @@ def _measured(runs: list[ProcessRun]) -> list[ProcessRun]:
 def _failures(runs: list[ProcessRun]) -> list[str]:
     failed = [run for run in runs if run["status"] not in MEASURED_STATUSES]
     return failure_flags((run["status"], run.get("reason")) for run in failed)
-
-
-def _median(values: Iterable[float]) -> float | None:
-    held = list(values)
-    return published(median(held)) if held else None
 
 
 def _spread(values: list[float]) -> float:

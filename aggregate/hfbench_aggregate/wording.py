@@ -1,10 +1,14 @@
 """Verdicts and figures as people read them."""
 
 from collections import Counter
+from typing import Final
 
 from hfbench_aggregate.statistics.constants import EQUIVALENCE_MARGIN, LEAST_PROCESS_RUNS
 from hfbench_aggregate.statistics.verdict import Verdict
 from hfbench_aggregate.tables import ComparedCell, Comparison
+
+NOTHING: Final = "-"
+"""Stands where there is no figure."""
 
 
 def percent(share: float) -> str:
@@ -98,6 +102,23 @@ def _provisional(comparison: Comparison) -> str:
 def counted(number: int, noun: str) -> str:
     """Write a number with its noun: `1 cell`, `3 cells`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def figure(value: float | None, *, grouped: bool = True) -> str:
+    """Write a figure to about four digits: `0.123`, `12.34`, `1,234`, or `1234` if not grouped."""
+    if value is None:
+        return NOTHING
+    for limit, digits in ((9.9995, 3), (99.995, 2), (999.95, 1)):
+        if value < limit:
+            return f"{value:.{digits}f}"
+    return f"{value:,.0f}" if grouped else f"{value:.0f}"
+
+
+def q_value(q: float | None) -> str:
+    """Write a q value: `.012`, and never a zero that no data can show."""
+    if q is None:
+        return NOTHING
+    return "<.001" if q < 0.001 else f"{q:.3f}".lstrip("0")
 
 
 def _seen(detectable: float | None) -> str:

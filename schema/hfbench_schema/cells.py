@@ -32,6 +32,11 @@ class Cell:
     task: str = ""
 
     @property
+    def global_batch_size(self) -> int:
+        """Examples in a step of all devices."""
+        return self.batch_size * self.world_size
+
+    @property
     def id(self) -> str:
         """The cell as text.
 

@@ -8,8 +8,8 @@ from typing import Final
 
 from hfbench_schema.contamination import contamination_causes, was_watched
 from hfbench_schema.reports import Finding, finding
-from hfbench_schema.rules_places import RESULTS, cell_of
-from hfbench_schema.submission import Submission, role_of
+from hfbench_schema.rules_places import cell_of
+from hfbench_schema.submission import RESULTS, Submission, role_of
 
 _MEASURES: Final = {
     "latency": "iterations_ns",

@@ -47,11 +47,13 @@ def check_durations(document: Submission) -> Iterator[Finding]:
         if "iterations" not in protocol:
             continue
         steps = _steps(run, protocol["iterations"])
-        if wall_ns > steps * protocol["timeout_s"] * 10**9 + WORKER_END_NS:
-            yield finding(
-                "HFB033", pointer, wall_ns=wall_ns, timeout_s=protocol["timeout_s"],
-                steps=steps,
-            )  # fmt: skip
+        yield from check_end(run, steps, protocol["timeout_s"], pointer)
+
+
+def check_end(run: ProcessRun, steps: int, timeout_s: int, pointer: str) -> Iterator[Finding]:
+    """HFB033: a process run was ended when one of its steps took the whole timeout."""
+    if (wall_ns := run["wall_ns"]) > steps * timeout_s * 10**9 + WORKER_END_NS:
+        yield finding("HFB033", pointer, wall_ns=wall_ns, timeout_s=timeout_s, steps=steps)
 
 
 def check_iterations(document: Submission) -> Iterator[Finding]:

@@ -2,25 +2,20 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from typing import Final
 
 from hfbench_schema.cells import Cell, dominates, parse_cell
 from hfbench_schema.reports import Finding, finding
 from hfbench_schema.submission import (
-    DIVERGED,
     FORK_SERVER,
     HOPELESS_STATUSES,
-    MEASURED_STATUSES,
     OUT_OF_MEMORY,
+    RESULTS,
     SECOND_ATTEMPTS,
     ProcessRun,
     Submission,
     role_of,
     wanted_process_runs,
 )
-
-RESULTS: Final = (*MEASURED_STATUSES, DIVERGED)
-"""The statuses that answer what was asked: a training that diverges is a result of its arm."""
 
 Place = tuple[str, int, int, str, str | None]
 

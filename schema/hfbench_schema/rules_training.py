@@ -7,7 +7,7 @@ from typing import Final
 
 from hfbench_schema.cells import Cell, parse_cell
 from hfbench_schema.reports import Finding, finding
-from hfbench_schema.rules_measurements import PHASES, WORKER_END_NS
+from hfbench_schema.rules_measurements import PHASES, check_end
 from hfbench_schema.submission import DIVERGED, ProcessRun, Submission, Training, role_of
 from hfbench_schema.suites import Suite
 
@@ -41,13 +41,13 @@ class Length:
     @property
     def evaluation_batches(self) -> int:
         """The number of batches in which all validation examples are judged once."""
-        return -(-self.validation_examples // (self.cell.batch_size * self.cell.world_size))
+        return -(-self.validation_examples // self.cell.global_batch_size)
 
     @property
     def epoch_tokens(self) -> int:
         """The most tokens that there can be in an epoch: all steps full, and nothing padded."""
         cell = self.cell
-        return self.epoch_steps * cell.batch_size * cell.world_size * cell.sequence_length
+        return self.epoch_steps * cell.global_batch_size * cell.sequence_length
 
 
 def lengths_of(document: Submission, suite: Suite) -> dict[str, Length]:
@@ -61,7 +61,7 @@ def lengths_of(document: Submission, suite: Suite) -> dict[str, Length]:
     for cell in map(parse_cell, {run["cell"] for run in document["process_runs"]} & known):
         data, recipe = document.get("tasks", {}).get(cell.task), suite.models[cell.model].recipe
         if data is not None and recipe is not None:
-            steps = data["train_examples"] // (cell.batch_size * cell.world_size)
+            steps = data["train_examples"] // cell.global_batch_size
             lengths[cell.id] = Length(
                 cell, int(recipe["epochs"]), steps, data["validation_examples"]
             )
@@ -97,11 +97,7 @@ def check_training_ends(document: Submission, suite: Suite) -> Iterator[Finding]
         if (length := lengths.get(run["cell"])) is None:
             continue
         steps = len(PHASES) + _timed_parts(run, length)
-        if (wall_ns := run["wall_ns"]) > steps * timeout_s * 10**9 + WORKER_END_NS:
-            yield finding(
-                "HFB033", f"/process_runs/{index}", wall_ns=wall_ns, timeout_s=timeout_s,
-                steps=steps,
-            )  # fmt: skip
+        yield from check_end(run, steps, timeout_s, f"/process_runs/{index}")
 
 
 def _timed_parts(run: ProcessRun, length: Length) -> int:

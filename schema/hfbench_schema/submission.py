@@ -20,11 +20,13 @@ OUT_OF_MEMORY: Final = ("oom_device", "oom_host")
 """The statuses that say a cell does not fit."""
 DIVERGED: Final = "diverged"
 """The status of a training whose loss stopped being a finite number."""
-ROLES: Final = ("latency", "cold", "memory", "energy", "training")
-"""What a process run is for; only `latency` has timed iterations to compare."""
+RESULTS: Final = (*MEASURED_STATUSES, DIVERGED)
+"""The statuses that answer what was asked: a training that diverges is a result of its arm."""
 INFERENCE_ROLES: Final = ("latency", "cold", "memory", "energy")
 TRAINING_ROLES: Final = ("training", "memory")
 """What process runs of a suite of each kind can be for, the usual one first."""
+ROLES: Final = (*INFERENCE_ROLES, "training")
+"""What a process run is for; only `latency` has timed iterations to compare."""
 FEWER_PROCESS_RUNS: Final = {"cold": 3, "memory": 2, "energy": 2}
 """Roles that scatter less, or cost more: so many process runs at most."""
 SPAWN: Final = "spawn"
@@ -197,8 +199,8 @@ class Epoch(TypedDict):
 
     `training_ns` holds all of its steps and the loading of their batches; `loading_ns` has what
     loading took each rank. `tokens` counts what all ranks trained on, padding left out;
-    `confusion` counts the validation examples: true and false negatives' labels first, as
-    [label 0 taken for 0, label 0 taken for 1, label 1 taken for 0, label 1 taken for 1].
+    `confusion` counts the validation examples: [label 0 taken for 0, label 0 taken for 1, label 1
+    taken for 0, label 1 taken for 1].
     """
 
     training_ns: int

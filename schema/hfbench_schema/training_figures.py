@@ -6,7 +6,8 @@ from statistics import median
 from typing import Final
 
 from hfbench_schema.cells import Cell
-from hfbench_schema.submission import MEASURED_STATUSES, ProcessRun, Training, role_of
+from hfbench_schema.figures import is_measured
+from hfbench_schema.submission import ProcessRun, Training
 
 SETTLED: Final = 0.05
 """Steps have settled where they are within 5 % of the level of the later half, or within its
@@ -63,14 +64,14 @@ def steady_steps(training: Training) -> list[int]:
 
 def speed(run: ProcessRun, cell: Cell) -> Speed | None:
     """Return how fast a training went; None if it did not end, or did nothing but compile."""
-    if role_of(run) != "training" or run["status"] not in MEASURED_STATUSES:
+    if not is_measured(run, "training"):
         return None
     training = run["training"]
     steady = steady_steps(training)
     if not steady:
         return None
     step, steps, epochs = median(steady), slowest_steps(training), training["epochs"]
-    examples = cell.batch_size * cell.world_size
+    examples = cell.global_batch_size
     tokens = sum(epoch["tokens"] for epoch in epochs) / len(steps)
     compiled = sum(max(0.0, steps[number] - step) for number in training["compiled_steps"])
     return Speed(

@@ -42,6 +42,11 @@ class MeasurementError(Exception):
         self.status = status
 
 
+def unsupported(reason: str) -> MeasurementError:
+    """Return the error that says what cannot be measured here."""
+    return MeasurementError("unsupported", reason)
+
+
 def describe(error: BaseException) -> tuple[str, str]:
     """Return an exception's status, and the reason to keep with it.
 

@@ -6,7 +6,7 @@ lets a process reset it. `ru_maxrss` will not do: it inherits the parent's peak.
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from hfbench_worker.answers import Answers
 from hfbench_worker.failures import MeasurementError
@@ -19,6 +19,16 @@ _RESET_PEAK = "5"
 _KIB = 1024
 
 
+class HasDeviceMemory(Protocol):
+    """A workload, or a trainer, whose methods these are."""
+
+    def device_memory(self) -> dict[str, int]:
+        """Return bytes `allocated`, `peak` and `reserved` on the device; nothing on the CPU."""
+
+    def reset_device_memory(self) -> None:
+        """Let the device's peaks begin anew."""
+
+
 def measure(plan: dict[str, Any], workload: Workload, answers: Answers) -> dict[str, Any]:  # noqa: ARG001 - as every role
     """Return bytes resident on the host, and allocated on the device.
 
@@ -28,22 +38,28 @@ def measure(plan: dict[str, Any], workload: Workload, answers: Answers) -> dict[
     Raises:
         MeasurementError: this is not Linux, or the kernel does not let its peak be reset.
     """
-    host = {"host_imported": status_bytes("VmRSS")}
+    memory = {"host_imported": status_bytes("VmRSS")}
     build_and_prepare(workload, answers)
-    host["host_built"] = status_bytes("VmRSS")
-    device = {f"device_{name}": b for name, b in _built_on_device(workload).items()}
-    reset_host_peak()
+    memory |= built_bytes(workload)
     _call_often(workload, answers)
-    host["host_peak"] = status_bytes("VmHWM")
-    peaks = workload.device_memory()
-    device |= {f"device_{name}": peaks[name] for name in ("peak", "reserved") if name in peaks}
-    return {"status": "ok", "memory": host | device}
+    return {"status": "ok", "memory": memory | peak_bytes(workload)}
 
 
-def _built_on_device(workload: Workload) -> dict[str, int]:
-    workload.reset_device_memory()
-    memory = workload.device_memory()
-    return {"built": memory["allocated"]} if memory else {}
+def built_bytes(framework: HasDeviceMemory) -> dict[str, int]:
+    """Return what is resident and allocated now, and let all peaks begin anew."""
+    memory = {"host_built": status_bytes("VmRSS")}
+    framework.reset_device_memory()
+    if device := framework.device_memory():
+        memory["device_built"] = device["allocated"]
+    reset_host_peak()
+    return memory
+
+
+def peak_bytes(framework: HasDeviceMemory) -> dict[str, int]:
+    """Return the peaks since `built_bytes`."""
+    memory, device = {"host_peak": status_bytes("VmHWM")}, framework.device_memory()
+    peaks = [name for name in ("peak", "reserved") if name in device]
+    return memory | {f"device_{name}": device[name] for name in peaks}
 
 
 def _call_often(workload: Workload, answers: Answers) -> None:

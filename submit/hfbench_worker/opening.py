@@ -1,10 +1,10 @@
 """From a plan to its workload: import the framework that the cell names, and no other."""
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from hfbench_worker.answers import Answers
-from hfbench_worker.failures import MeasurementError
+from hfbench_worker.failures import MeasurementError, unsupported
+from hfbench_worker.process import usable_cpus
 from hfbench_worker.workload import REFERENCE, Workload
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ def open_workload(plan: dict[str, Any], answers: Answers) -> Workload:
     """Import the plan's framework, open its device, and say what was loaded.
 
     Raises:
-        ImportError: the environment lacks the framework.
-        MeasurementError: the cell is unsupported here.
+        ImportError: the framework is there, and cannot be imported.
+        MeasurementError: the environment lacks the framework, or the cell is unsupported here.
     """
     with answers.phase("import"):
         workload = _import_workload(plan)
@@ -39,15 +39,15 @@ def _import_workload(plan: dict[str, Any]) -> Workload:
 
 def _torch_needed(error: ModuleNotFoundError) -> MeasurementError:
     needed = "torch cells need an environment with torch and transformers"
-    return MeasurementError("unsupported", f"{error}; {needed}")
+    return unsupported(f"{error}; {needed}")
 
 
 def train_here(plan: dict[str, Any], answers: Answers) -> None:
     """Do what a plan of training says in this process, and answer.
 
     Raises:
-        ImportError: the environment lacks the framework.
-        MeasurementError: the cell is unsupported here, or its training failed.
+        ImportError: the framework is there, and cannot be imported.
+        MeasurementError: as `open_workload`, or the training failed.
     """
     with answers.phase("import"):
         trainer = _import_trainer(plan)
@@ -69,6 +69,4 @@ def _import_trainer(plan: dict[str, Any]) -> "Trainer":
 
 
 def _placement(plan: dict[str, Any]) -> dict[str, Any]:
-    known = hasattr(os, "sched_getaffinity")
-    cpus = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
-    return {"cpus": cpus, "pinned": plan.get("cpus") is not None}
+    return {"cpus": usable_cpus(), "pinned": plan.get("cpus") is not None}

@@ -20,6 +20,12 @@ def settle(cpus: Sequence[int] | None) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
+def usable_cpus() -> int:
+    """Return how many CPUs this process may run on."""
+    known = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
+
+
 def die_with(parent: int) -> None:
     """Let the kernel kill this process when the one that started it dies, `kill -9` included.
 

@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Callable
-from time import perf_counter_ns
 
-from hfbench_worker.timing import ANNOUNCED_EVERY_NS
+from hfbench_worker.timing import Announcements
 
 _WIDTH = 80
 """Bytes of a note: each overwrites the whole of the one before."""
@@ -21,10 +20,10 @@ class Progress:
         """Begin.
 
         Args:
-            begin: is told of a place, every `ANNOUNCED_EVERY_NS` at most.
+            begin: is told of a place, as `Announcements` does it.
             notes: the path of the file, None for no notes.
         """
-        self._begin, self._last_ns, self.place = begin, 0, ""
+        self._announcements, self.place = Announcements(begin), ""
         self._notes = os.open(notes, os.O_WRONLY | os.O_CREAT, 0o600) if notes else None
 
     def at(self, place: str, announce: bool = False) -> None:
@@ -32,6 +31,4 @@ class Progress:
         self.place = place
         if self._notes is not None:
             os.pwrite(self._notes, place.ljust(_WIDTH).encode(), 0)
-        if announce or perf_counter_ns() - self._last_ns >= ANNOUNCED_EVERY_NS:
-            self._begin(place)
-            self._last_ns = perf_counter_ns()
+        self._announcements.at(place, announce)

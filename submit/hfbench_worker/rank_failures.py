@@ -55,6 +55,11 @@ class RankFailure:
         known = {-signal.SIGKILL: _Kind.KILLED, -signal.SIGTERM: _Kind.TERMINATED}
         return known.get(self.exitcode, _Kind.CRASHED)
 
+    @property
+    def where(self) -> str:
+        """Say where the rank was."""
+        return f"in {self.place}" if self.place else "before it began to train"
+
 
 def note_failure(folder: Path, rank: int, error: BaseException) -> None:
     """Write down why a rank fails, before it ends: its exit code says nothing."""
@@ -96,24 +101,22 @@ def first_cause(
     cause = min(known, key=lambda failure: (failure.kind, failure.time_ns))
     if cause.reason:
         return MeasurementError(cause.status, _told(cause, machines))
-    place = f"in {cause.place}" if cause.place else "before it began to train"
     if cause.exitcode >= 0:
-        how = f"rank {cause.rank} ended with exit code {cause.exitcode} {place}"
+        how = f"rank {cause.rank} ended with exit code {cause.exitcode} {cause.where}"
         return MeasurementError("error", how)
     if cause.kind == _Kind.KILLED and out_of_memory:
-        how = f"the kernel's out-of-memory killer ended rank {cause.rank} {place}"
+        how = f"the kernel's out-of-memory killer ended rank {cause.rank} {cause.where}"
         return MeasurementError("oom_host", how)
-    how = f"rank {cause.rank} was ended by {signal.Signals(-cause.exitcode).name} {place}"
+    how = f"rank {cause.rank} was ended by {signal.Signals(-cause.exitcode).name} {cause.where}"
     return MeasurementError("error", how)
 
 
 def _told(cause: RankFailure, machines: int) -> str:
     if cause.kind != _Kind.LOST_ANOTHER or machines == 1:
         return cause.reason
-    place = f"in {cause.place}" if cause.place else "before it began to train"
     said = cause.reason.strip().rpartition("\n")[2].partition(". ")[0]
     lost = "a rank on another machine ended or lost its connection"
-    return f"{lost}: rank {cause.rank} noticed it {place}: {said}"
+    return f"{lost}: rank {cause.rank} noticed it {cause.where}: {said}"
 
 
 def _read(folder: Path, rank: int, exitcode: int) -> RankFailure:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hfbench_worker.failures import MeasurementError
+from hfbench_worker.failures import MeasurementError, unsupported
 from hfbench_worker.tensorflow_library import (
     AutoConfig,
     TFAutoModel,
@@ -16,7 +16,7 @@ from hfbench_worker.tensorflow_library import (
     tf_keras,
     transformers,
 )
-from hfbench_worker.workload import WEIGHT_BOUND, WEIGHT_POOL
+from hfbench_worker.workload import LABELS, WEIGHT_BOUND, WEIGHT_POOL
 
 POLICIES = {
     "fp32": "float32",
@@ -26,9 +26,6 @@ POLICIES = {
     "fp16-autocast": "mixed_float16",
 }
 """What Keras calls a precision: the first three keep weights in it, the others compute in it."""
-
-LABELS = 2
-"""What a sentence is classified as: 0 or 1."""
 
 _LIBRARY = f"transformers {transformers.__version__}"
 
@@ -105,7 +102,7 @@ def _load_checkpoint(folder: str, config: Any) -> Any:
         )
     except OSError as error:
         reason = f"{_LIBRARY} cannot read the checkpoint's weights for TensorFlow: {error}"
-        raise MeasurementError("unsupported", reason) from error
+        raise unsupported(reason) from error
     unread = (*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"]))
     if base := [name for name in unread if name.startswith(network.base_model_prefix)]:
         reason = f"the checkpoint lacks {len(base)} weights of the network, as {min(base)}"
@@ -152,7 +149,7 @@ def _unknown_architecture(model: dict[str, Any]) -> Iterator[None]:
     except (ValueError, ImportError) as error:
         kind, why = model["config"]["model_type"], str(error).partition("\n")[0]
         reason = f"{_LIBRARY} cannot build {kind} for TensorFlow: {why}"
-        raise MeasurementError("unsupported", reason) from error
+        raise unsupported(reason) from error
 
 
 @contextmanager

@@ -6,9 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from hfbench_worker.failures import MeasurementError
+from hfbench_worker.failures import MeasurementError, unsupported
 from hfbench_worker.tensorflow_library import tf
 
+REFUSED_CALL = (
+    tf.errors.InvalidArgumentError,
+    tf.errors.UnimplementedError,
+    tf.errors.NotFoundError,
+)
+"""Types that do not go together, what XLA cannot compile, and a kernel that does not exist."""
+REFUSED_TRACE = (*REFUSED_CALL, TypeError, ValueError)
 _LONGEST_REASON = 1000
 
 
@@ -42,7 +49,13 @@ def digest(output: Any) -> str:
     return hashlib.sha256(np.ascontiguousarray(output).tobytes()).hexdigest()
 
 
-def refusal(error: Exception) -> str:
+def refused(cell: dict[str, Any], error: Exception) -> MeasurementError:
+    """Return what an error is by which TensorFlow refuses a cell: `unsupported`, and why."""
+    how, why = f"mode {cell['mode']} and precision {cell['precision']}", _told(error)
+    return unsupported(f"tensorflow {tf.__version__} refuses it in {how}: {why}")
+
+
+def _told(error: Exception) -> str:
     """Return the telling part of an error that came through Keras and AutoGraph.
 
     Each layer on the way wraps it in "Exception encountered ..." before and the arguments of

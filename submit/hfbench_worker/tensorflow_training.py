@@ -1,6 +1,5 @@
 """A TensorFlow cell of training: Keras' optimiser, over all its devices from one process."""
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,22 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from hfbench_worker import tensorflow_device
 from hfbench_worker.examples import INPUTS, Batch
-from hfbench_worker.failures import MeasurementError
+from hfbench_worker.failures import MeasurementError, unsupported
 from hfbench_worker.tensorflow_library import tf, tf_keras
 from hfbench_worker.tensorflow_models import build_classifier
-from hfbench_worker.tensorflow_workload import loaded, open_devices, refused, set_threads
+from hfbench_worker.tensorflow_outputs import REFUSED_TRACE, refused
 
 MODES = ("graph", "xla")
 PRECISIONS = ("fp32", "bf16-autocast", "fp16-autocast")
-_REFUSED = (
-    tf.errors.InvalidArgumentError,
-    tf.errors.UnimplementedError,
-    tf.errors.NotFoundError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
+_REFUSED = (*REFUSED_TRACE, RuntimeError)
 """What TensorFlow raises in a first call, in which it traces, and XLA compiles."""
 _WHERE_DEFINED = re.compile(r" \(defined @ [^)]*\)")
 
@@ -45,15 +38,14 @@ class TensorFlowTrainer:
     def __init__(self, plan: dict[str, Any]) -> None:
         self._plan, self._cell = plan, plan["cell"]
         if self._cell["mode"] not in MODES:
-            raise _unsupported(f"tensorflow does not train in mode {self._cell['mode']}")
+            raise unsupported(f"tensorflow does not train in mode {self._cell['mode']}")
         if self._cell["precision"] not in PRECISIONS:
-            raise _unsupported(f"tensorflow does not train in precision {self._cell['precision']}")
+            raise unsupported(f"tensorflow does not train in precision {self._cell['precision']}")
         if plan.get("nodes", 1) > 1:
-            raise _unsupported("tensorflow's MirroredStrategy trains on one machine only")
-        devices, kind = self._cell["world_size"], self._cell["device"]
-        open_devices(kind, devices)
-        set_threads(int(os.environ["OMP_NUM_THREADS"]))
-        self._devices = [f"{'CPU' if kind == 'cpu' else 'GPU'}:{n}" for n in range(devices)]
+            raise unsupported("tensorflow's MirroredStrategy trains on one machine only")
+        kind, devices = self._cell["device"], self._cell["world_size"]
+        self._devices = tensorflow_device.open_devices(kind, devices)
+        tensorflow_device.set_threads()
         self._strategy = (
             tf.distribute.MirroredStrategy(self._devices)
             if devices > 1
@@ -62,7 +54,7 @@ class TensorFlowTrainer:
 
     def loaded(self) -> dict[str, Any]:
         """Return the versions installed, and thread counts as TensorFlow reports them."""
-        return loaded()
+        return tensorflow_device.loaded()
 
     def build(self, steps: int) -> None:
         """Build network and optimiser, in the cell's precision, which Keras cannot change."""
@@ -109,8 +101,7 @@ class TensorFlowTrainer:
 
     def synchronize(self) -> None:
         """Wait for the GPUs; on the CPU, functions return when they are done."""
-        if self._cell["device"] != "cpu":
-            tf.test.experimental.sync_devices()
+        tensorflow_device.synchronize(self._devices)
 
     def compilations(self) -> int:
         """Return how often something was traced: only then does XLA compile, in the same call."""
@@ -126,17 +117,11 @@ class TensorFlowTrainer:
 
     def device_memory(self) -> dict[str, int]:
         """Return what the allocator of each GPU says, the largest of them; nothing of the CPU."""
-        if self._cell["device"] == "cpu":
-            return {}
-        memory = [tf.config.experimental.get_memory_info(device) for device in self._devices]
-        names = {"allocated": "current", "peak": "peak"}
-        return {name: max(each[field] for each in memory) for name, field in names.items()}
+        return tensorflow_device.device_memory(self._devices)
 
     def reset_device_memory(self) -> None:
         """Let the peaks of the GPUs' allocators begin anew."""
-        if self._cell["device"] != "cpu":
-            for device in self._devices:
-                tf.config.experimental.reset_memory_stats(device)
+        tensorflow_device.reset_device_memory(self._devices)
 
     def _build_optimizer(self, steps: int) -> Any:
         """Return Keras' AdamW, whose variables exist; it clips gradients once they are summed."""
@@ -205,7 +190,3 @@ class TensorFlowTrainer:
             known = refused(self._cell, error)
             sentence = str(known).partition("\n")[0]
             raise MeasurementError(known.status, _WHERE_DEFINED.sub("", sentence)) from error
-
-
-def _unsupported(reason: str) -> MeasurementError:
-    return MeasurementError("unsupported", reason)

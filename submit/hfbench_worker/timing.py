@@ -24,9 +24,12 @@ class Announcements:
 
     def before(self, number: int) -> None:
         """Announce a call, outside what is timed, if it is time to."""
-        first = number < len(CALLS_PHASES)
-        if first or perf_counter_ns() - self._last_ns >= ANNOUNCED_EVERY_NS:
-            self._begin(CALLS_PHASES[min(number, 1)])
+        self.at(CALLS_PHASES[min(number, 1)], number < len(CALLS_PHASES))
+
+    def at(self, place: str, always: bool) -> None:
+        """Announce a place if asked to always, or if it is time to."""
+        if always or perf_counter_ns() - self._last_ns >= ANNOUNCED_EVERY_NS:
+            self._begin(place)
             self._last_ns = perf_counter_ns()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 import transformers
 
-from hfbench_worker.failures import MeasurementError
+from hfbench_worker.failures import unsupported
 from hfbench_worker.workload import installed_version
 
 
@@ -62,8 +62,3 @@ def reset_device_memory(device: torch.device) -> None:
     """Let the CUDA allocator's peaks begin anew."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-
-
-def unsupported(reason: str) -> MeasurementError:
-    """Return the error that says what torch cannot do here."""
-    return MeasurementError("unsupported", reason)

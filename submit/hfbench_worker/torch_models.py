@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from hfbench_worker.failures import MeasurementError
-from hfbench_worker.workload import WEIGHT_BOUND, WEIGHT_POOL
+from hfbench_worker.workload import LABELS, WEIGHT_BOUND, WEIGHT_POOL
 
 GENERATORS = ("prefill", "decode")
 """The kinds of inputs that a language model with its head answers; others take the base model."""
@@ -134,7 +134,7 @@ def _config(model: dict[str, Any]) -> Any:
     if model["inputs"] == CLASSIFIED:
         # The type is named lest the first call sets it, for which compiled code would be compiled
         # anew in the second.
-        others |= {"num_labels": 2, "problem_type": "single_label_classification"}
+        others |= {"num_labels": LABELS, "problem_type": "single_label_classification"}
     return AutoConfig.for_model(fields["model_type"], **others)
 
 

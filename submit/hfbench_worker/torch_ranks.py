@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import hfbench_worker
 from hfbench_worker.answers import Answers
-from hfbench_worker.failures import MeasurementError
+from hfbench_worker.failures import MeasurementError, unsupported
 from hfbench_worker.lifeline import die_with_parent
 from hfbench_worker.network import interface_between_machines
 from hfbench_worker.opening import train_here
@@ -67,8 +67,7 @@ def _ranks_here(plan: dict[str, Any]) -> int:
     """Return how many of the ranks this machine has."""
     ranks, machines = plan["cell"]["world_size"], plan.get("nodes", 1)
     if ranks % machines:
-        reason = f"{ranks} ranks cannot be shared evenly by {machines} machines"
-        raise MeasurementError("unsupported", reason)
+        raise unsupported(f"{ranks} ranks cannot be shared evenly by {machines} machines")
     return int(ranks // machines)
 
 
@@ -77,18 +76,18 @@ def _check_devices(plan: dict[str, Any], ranks: int) -> None:
     if plan["cell"]["device"] != "cuda":
         cores = len(plan.get("cpus") or ()) or int(os.environ.get("OMP_NUM_THREADS", "1"))
         if ranks > cores:
-            raise _unsupported(f"{ranks} ranks need {ranks} CPU cores, and there are {cores} here")
+            raise unsupported(f"{ranks} ranks need {ranks} CPU cores, and there are {cores} here")
         return
     import torch
 
     found = torch.cuda.device_count()
     if ranks > found:
         what = "CUDA device" if ranks == 1 else "CUDA devices"
-        raise _unsupported(f"{ranks} ranks need {ranks} {what}, and torch finds {found} here")
+        raise unsupported(f"{ranks} ranks need {ranks} {what}, and torch finds {found} here")
 
 
 def _shares(cpus: list[int] | None, ranks: int) -> list[list[int]]:
-    """Return each rank's part of the CPUs, all of the same size; all of them if there are few."""
+    """Return each rank's part of the CPUs, all of the same size; if there are fewer, the first."""
     if not cpus:
         return []
     part = len(cpus) // ranks
@@ -189,10 +188,6 @@ def _out_of_memory_kills() -> int:
         counts = Path("/proc/vmstat").read_text(encoding="ascii")
         return int(counts.split("oom_kill ")[1].split()[0])
     return 0
-
-
-def _unsupported(reason: str) -> MeasurementError:
-    return MeasurementError("unsupported", reason)
 
 
 def be_rank(folder: Path) -> NoReturn:

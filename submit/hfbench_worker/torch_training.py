@@ -10,6 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from hfbench_worker import torch_device
 from hfbench_worker.examples import INPUTS, Batch
+from hfbench_worker.failures import unsupported
 from hfbench_worker.torch_models import build_network
 from hfbench_worker.torch_precision import Precision
 
@@ -29,11 +30,9 @@ class TorchTrainer:
     def __init__(self, plan: dict[str, Any]) -> None:
         self._plan, self._cell = plan, plan["cell"]
         if self._cell["mode"] not in MODES:
-            raise torch_device.unsupported(f"torch does not train in mode {self._cell['mode']}")
+            raise unsupported(f"torch does not train in mode {self._cell['mode']}")
         if self._cell["precision"] not in PRECISIONS:
-            raise torch_device.unsupported(
-                f"torch does not train in precision {self._cell['precision']}"
-            )
+            raise unsupported(f"torch does not train in precision {self._cell['precision']}")
         self.processes: int = self._cell["world_size"]
         alone = self.processes == 1
         self.rank = 0 if alone else int(os.environ["RANK"])

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from hfbench_worker import torch_device, torch_modes, torch_outputs
+from hfbench_worker.failures import unsupported
 from hfbench_worker.torch_inputs import build_inputs, build_prompt, generation_arguments
 from hfbench_worker.torch_models import GENERATORS, build_network, cast_network
 from hfbench_worker.torch_precision import Precision
@@ -25,7 +26,7 @@ class TorchWorkload:
     def __init__(self, plan: dict[str, Any]) -> None:
         self._plan, self._cell = plan, plan["cell"]
         if self._cell["mode"] not in MODES:
-            raise torch_device.unsupported(f"torch has no mode {self._cell['mode']}")
+            raise unsupported(f"torch has no mode {self._cell['mode']}")
         self._device = torch_device.open_device(self._cell["device"])
         self._precision = Precision(self._cell["precision"], self._device)
 

@@ -15,8 +15,8 @@ from hfbench_worker.examples import (
     order_of_epoch,
     padded_batches,
 )
-from hfbench_worker.failures import MeasurementError, placed
-from hfbench_worker.memory import reset_host_peak, status_bytes
+from hfbench_worker.failures import placed, unsupported
+from hfbench_worker.memory import built_bytes, peak_bytes, status_bytes
 from hfbench_worker.progress import Progress
 from hfbench_worker.timing import garbage_collection_off
 
@@ -145,15 +145,9 @@ def measure_memory(plan: dict[str, Any], trainer: Trainer, answers: Answers) -> 
     """
     memory = {"host_imported": status_bytes("VmRSS")}
     run = _Run(plan, trainer, answers)
-    memory["host_built"] = status_bytes("VmRSS")
-    trainer.reset_device_memory()
-    if built := trainer.device_memory():
-        memory["device_built"] = built["allocated"]
-    reset_host_peak()
+    memory |= built_bytes(trainer)
     run.train_epoch(0, MEMORY_STEPS)
-    memory["host_peak"] = status_bytes("VmHWM")
-    peaks = trainer.device_memory()
-    memory |= {f"device_{name}": peaks[name] for name in ("peak", "reserved") if name in peaks}
+    memory |= peak_bytes(trainer)
     ranks = trainer.gather(memory)
     if ranks is None:
         return {"status": "ok"}
@@ -204,10 +198,10 @@ class _Run:
         with garbage_collection_off(), self._places_failures():
             start, loading_ns = perf_counter_ns(), 0
             for numbers in order[:most_steps]:
-                self._progress.at(self._place(epoch))
+                self._progress.at(self._next_step(epoch))
                 loading_ns += self._step(numbers)
                 if not math.isfinite(self.record.losses[-1]):
-                    self.diverged = f"the loss is not finite in {self._place(epoch, -1)}"
+                    self.diverged = f"the loss is not finite in {self._progress.place}"
                     return False
             training_ns = perf_counter_ns() - start
         tokens = self._train_split.tokens(order.ravel())
@@ -218,13 +212,14 @@ class _Run:
     def evaluate(self, epoch: int) -> None:
         """Evaluate all validation examples, and complete the epoch's record."""
         self._trainer.train(False)
-        self._progress.at(f"evaluation {epoch + 1} of {self.epochs}", announce=True)
+        place = f"evaluation {epoch + 1} of {self.epochs}"
+        self._progress.at(place, announce=True)
         start, counts = perf_counter_ns(), [0, 0, 0, 0]
         with self._places_failures():
             for numbers, real in padded_batches(len(self._validation), self._batch):
                 part = self._confusion(self._own(numbers), self._own(real))
                 counts = [sum(pair) for pair in zip(counts, part, strict=True)]
-                self._progress.at(f"evaluation {epoch + 1} of {self.epochs}")
+                self._progress.at(place)
         own = {"evaluation_ns": perf_counter_ns() - start, "confusion": counts}
         self.record.epochs[-1] |= own
 
@@ -259,16 +254,14 @@ class _Run:
     def _steps_of_an_epoch(self) -> int:
         steps: int = len(self._train_split) // self._batch
         if steps == 0:
-            raise MeasurementError(
-                "unsupported",
+            raise unsupported(
                 f"one step takes {self._batch} examples, and the task has only"
-                f" {len(self._train_split)} to train on",
+                f" {len(self._train_split)} to train on"
             )
         return steps
 
-    def _place(self, epoch: int, done: int = 0) -> str:
-        """Name the step that comes next, or, with -1, the one that came last."""
-        step, steps = len(self.record.steps_ns) + 1 + done, self.epochs * self._epoch_steps
+    def _next_step(self, epoch: int) -> str:
+        step, steps = len(self.record.steps_ns) + 1, self.epochs * self._epoch_steps
         return f"step {step} of {steps} (epoch {epoch + 1})"
 
     @contextmanager

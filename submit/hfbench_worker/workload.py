@@ -1,4 +1,4 @@
-"""What every role measures: one cell's network in its mode and precision, ready to be called."""
+"""What every role of inference measures: one cell's network in its mode and precision."""
 
 import importlib.metadata
 import sys
@@ -19,6 +19,9 @@ WEIGHT_BOUND = 0.02 * 3**0.5
 
 WEIGHT_POOL = 4_000_037
 """Random numbers drawn; a prime, so that no matrix begins where another of its size does."""
+
+LABELS = 2
+"""What a classifier tells apart: 0 and 1."""
 
 ANCHOR_SIDE = 1024
 """Rows and columns of the matrices that the anchor multiplies."""

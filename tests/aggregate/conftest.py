@@ -11,7 +11,7 @@ import pytest
 
 from hfbench_schema.canonical import canonical_bytes, sha256_hex
 from hfbench_schema.submission import SUBMISSION_SCHEMA
-from hfbench_schema.suites import latest_suite
+from hfbench_schema.suites import Suite, latest_suite
 from hfbench_schema.timestamps import format_moment
 from hfbench_schema.tree import proposal_path
 
@@ -58,41 +58,46 @@ class Maker:
                     times = self.times(BASE_MS[cell.model] * factor, iterations, noise)
                     runs.append(process_run(cell.id, place, block, moment, times))
                     moment += timedelta(seconds=20)
-        return {
-            "schema": SUBMISSION_SCHEMA,
-            "client": {"name": "hfbench", "version": "0.1.0"},
-            "suite": {"name": suite.name, "version": suite.version, "sha256": suite.sha256},
-            "sitting": {
-                "id": f"{self.random.getrandbits(128):032x}",
-                "seed": 1,
-                "invocations": [format_moment(self.started)],
-                "finished_at": format_moment(moment),
-            },
-            "protocol": {
-                "launch": "spawn",
-                "order": "abba",
-                "process_runs": process_runs,
-                "iterations": iterations,
-                "timeout_s": 600,
-            },
-            "machine": {
-                "os": "Linux",
-                "architecture": "x86_64",
-                "cpu": {"name": "AMD EPYC 9R14", "physical_cores": 4, "logical_cores": 8},
-                "usable_cores": 4,
-                "memory_gib": 16,
-                "virtualised": True,
-                "accelerators": [],
-            },
-            "environments": environments,
-            "process_runs": runs,
-        }
+        protocol = {"process_runs": process_runs, "iterations": iterations}
+        parts = {"environments": environments, "process_runs": runs}
+        return framed(suite, self.random, (self.started, moment), protocol) | parts
 
     def times(self, typical_ms: float, iterations: int, noise: float) -> list[int]:
         """Return three warm-up iterations and `iterations` timed ones of a process run, in ns."""
         level = typical_ms * 1e6 * self.random.lognormvariate(0, noise)
         timed = [int(level * self.random.lognormvariate(0, 0.02)) for _ in range(iterations)]
         return [int(level * 3), int(level * 1.5), int(level * 1.1), *timed]
+
+
+def framed(
+    suite: Suite, random: Random, span: tuple[datetime, datetime], protocol: Document
+) -> Document:
+    """Return what every document of a sitting on one machine has, but for what was measured.
+
+    `span` is from when to when it lasted; `protocol` is what its kind of suite is asked for.
+    """
+    started, finished = map(format_moment, span)
+    return {
+        "schema": SUBMISSION_SCHEMA,
+        "client": {"name": "hfbench", "version": "0.1.0"},
+        "suite": {"name": suite.name, "version": suite.version, "sha256": suite.sha256},
+        "sitting": {
+            "id": f"{random.getrandbits(128):032x}",
+            "seed": 1,
+            "invocations": [started],
+            "finished_at": finished,
+        },
+        "protocol": {"launch": "spawn", "order": "abba", "timeout_s": 600, **protocol},
+        "machine": {
+            "os": "Linux",
+            "architecture": "x86_64",
+            "cpu": {"name": "AMD EPYC 9R14", "physical_cores": 4, "logical_cores": 8},
+            "usable_cores": 4,
+            "memory_gib": 16,
+            "virtualised": True,
+            "accelerators": [],
+        },
+    }
 
 
 def environment(version: str, replica: int) -> Document:

@@ -1,26 +1,33 @@
-"""Submissions of the training suite made up for tests, with known truth."""
+"""Submissions of the training suite made up for tests, with known truth, and their report."""
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
-from tests.aggregate.conftest import Document, propose
+import numpy as np
+from click.testing import CliRunner
+from tests.aggregate.conftest import NEW, Document, environment, framed, propose
 
+from hfbench_aggregate.cli import main
 from hfbench_aggregate.intake import take_in
 from hfbench_aggregate.store import LocalStore
 from hfbench_schema.cells import Cell, parse_cell
 from hfbench_schema.rules_tasks import BUILT_IN_SHA256
-from hfbench_schema.submission import SUBMISSION_SCHEMA
 from hfbench_schema.suites import latest_suite
 from hfbench_schema.timestamps import format_moment
+from hfbench_schema.training_figures import final_score
 
 SUITE = latest_suite("training")
 MS, S, MIB = 10**6, 10**9, 2**20
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 DATA = "5d" * 32
+
+Row = dict[str, Any]
 
 
 def cell_id(
@@ -40,6 +47,11 @@ def cell_id(
         if (cell.framework, cell.mode, cell.device, cell.precision, cell.world_size, cell.task)
         == wanted
     )
+
+
+FP32, AMP = cell_id(), cell_id(precision="bf16-autocast")
+COMPILE, BOTH = cell_id("compile"), cell_id("compile", "bf16-autocast")
+TWO = cell_id(world_size=2)
 
 
 @dataclass(frozen=True)
@@ -82,17 +94,20 @@ class Trainer:
         for cell in truths if memory else ():
             runs.append(_memory(cell, format_moment(moment)))
             moment += timedelta(seconds=60)
-        return self._around(runs, tasks, moment, seeds, nodes)
+        protocol = {"roles": ["training", "memory"], "process_runs": seeds}
+        protocol |= {"nodes": nodes} if nodes > 1 else {}
+        parts = {"environments": [environment(NEW, 0)], "tasks": tasks, "process_runs": runs}
+        return framed(SUITE, self.random, (self.started, moment), protocol) | parts
 
     def training(
         self, cell_id: str, block: int, truth: Truth, tasks: Mapping[str, Document]
     ) -> Document:
         """Return one process run: slow first steps, those that compile, then steady ones."""
-        cell, recipe = parse_cell(cell_id), SUITE.models[parse_cell(cell_id).model].recipe
-        data = tasks[cell.task]
+        cell = parse_cell(cell_id)
+        data, recipe = tasks[cell.task], SUITE.models[cell.model].recipe
         assert recipe is not None
         epochs = int(recipe["epochs"])
-        each = data["train_examples"] // (cell.batch_size * cell.world_size)
+        each = data["train_examples"] // cell.global_batch_size
         level = truth.step_ms * MS * self.random.lognormvariate(0, truth.noise)
         ranks = cell.world_size if cell.framework == "torch" else 1
         steps = [self._steps(level, each * epochs, truth, rank) for rank in range(ranks)]
@@ -138,53 +153,6 @@ class Trainer:
         steps[0] += int(truth.compiling_s * S)
         return steps
 
-    def _around(
-        self,
-        runs: list[Document],
-        tasks: Mapping[str, Document],
-        moment: datetime,
-        seeds: int,
-        nodes: int,
-    ) -> Document:
-        return {
-            "schema": SUBMISSION_SCHEMA,
-            "client": {"name": "hfbench", "version": "0.1.0"},
-            "suite": {"name": SUITE.name, "version": SUITE.version, "sha256": SUITE.sha256},
-            "sitting": {
-                "id": f"{self.random.getrandbits(128):032x}",
-                "seed": 1,
-                "invocations": [format_moment(self.started)],
-                "finished_at": format_moment(moment),
-            },
-            "protocol": {
-                "launch": "spawn",
-                "order": "abba",
-                "roles": ["training", "memory"],
-                "process_runs": seeds,
-                "timeout_s": 600,
-                **({"nodes": nodes} if nodes > 1 else {}),
-            },
-            "machine": {
-                "os": "Linux",
-                "architecture": "x86_64",
-                "cpu": {"name": "AMD EPYC 9R14", "physical_cores": 4, "logical_cores": 8},
-                "usable_cores": 4,
-                "memory_gib": 16,
-                "virtualised": True,
-                "accelerators": [],
-            },
-            "environments": [
-                {
-                    "label": "transformers-5.23.0",
-                    "replica": 0,
-                    "python": "3.11.4",
-                    "packages": {"transformers": "5.23.0", "torch": "2.13.0+cpu"},
-                }
-            ],
-            "tasks": dict(tasks),
-            "process_runs": runs,
-        }
-
 
 def _tasks(
     truths: Mapping[str, Truth], source: str, examples: tuple[int, int] | None
@@ -212,7 +180,7 @@ def _epoch(
         "training_ns": max(sum(rank[part]) for rank in steps) + 2 * MS,
         "loading_ns": loading,
         "evaluation_ns": S // 2,
-        "tokens": 10 * cell.batch_size * cell.world_size * len(steps[0][part]),
+        "tokens": 10 * cell.global_batch_size * len(steps[0][part]),
         "confusion": confusion(round(right), data["validation_examples"]),
     }
 
@@ -267,3 +235,54 @@ def store_with(folder: Path, *documents: Document) -> Path:
     decisions = take_in(LocalStore(folder), lambda: NOW).decisions
     assert {d.outcome for d in decisions} == {"accepted"}, [d.report.findings for d in decisions]
     return folder
+
+
+def factorial() -> dict[str, Truth]:
+    """Eight arms: AMP 1.5 times as fast, compile 1.25, both 1.1 times more, 2 devices 1.6."""
+    truths = {}
+    for mode, compiled in (("eager", False), ("compile", True)):
+        for precision, amp in (("fp32", False), ("bf16-autocast", True)):
+            for devices in (1, 2):
+                gain = (1.25 if compiled else 1) * (1.5 if amp else 1)
+                gain *= (1.1 if amp and compiled else 1) * (0.8 if devices == 2 else 1)
+                truths[cell_id(mode, precision, devices)] = Truth(
+                    step_ms=20 / gain, compiling_s=3.0 if compiled else 0.0, noise=0.004
+                )
+    return truths
+
+
+def call(*arguments: object, columns: int = 100) -> str:
+    result = CliRunner(env={"COLUMNS": str(columns)}).invoke(main, [*map(str, arguments)])
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result.output
+
+
+def report(folder: Path, *documents: Document) -> list[Row]:
+    text = call("training", store_with(folder, *documents), "--format", "json")
+    groups: list[Row] = json.loads(text)
+    return groups
+
+
+def named(rows: list[Row], name: str) -> Row:
+    return next(row for row in rows if row["name"] == name)
+
+
+def of_cell(document: Document, cell: str) -> list[Document]:
+    runs: list[Document] = document["process_runs"]
+    return [run for run in runs if (run["cell"], run["role"]) == (cell, "training")]
+
+
+def points(document: Document, cell: str) -> np.ndarray:
+    runs = of_cell(document, cell)
+    return np.array([100 * (final_score(run["training"], "accuracy") or 0) for run in runs])
+
+
+def diverge(run: Document, step: int) -> None:
+    """End a training in a step whose loss is not finite."""
+    record, each = run["training"], 64
+    epochs = step // each
+    record["epochs"] = record["epochs"][:epochs]
+    record["losses_micro"] = [*record["losses_micro"][:step], None]
+    record["steps_ns"] = [steps[: step + 1] for steps in record["steps_ns"]]
+    reason = f"the loss is not finite in step {step} of 192 (epoch {epochs + 1})"
+    run.update(status="diverged", reason=reason)

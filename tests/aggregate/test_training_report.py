@@ -3,7 +3,6 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +10,23 @@ from click.testing import CliRunner
 from scipy import stats
 from tests.aggregate.conftest import Document, Maker
 from tests.aggregate.made_up_training import (
+    AMP,
+    BOTH,
+    COMPILE,
+    FP32,
     MS,
     SUITE,
+    TWO,
     Trainer,
     Truth,
+    call,
     cell_id,
-    confusion,
+    diverge,
+    factorial,
     failed,
+    named,
+    of_cell,
+    report,
     store_with,
 )
 
@@ -25,60 +34,14 @@ from hfbench_aggregate.cli import main
 from hfbench_leaderboard.build import build_site
 from hfbench_schema.canonical import strict_json
 from hfbench_schema.cells import parse_cell
-from hfbench_schema.training_figures import final_score, speed
+from hfbench_schema.training_figures import speed
 
-FP32, AMP = cell_id(), cell_id(precision="bf16-autocast")
-COMPILE, BOTH = cell_id("compile"), cell_id("compile", "bf16-autocast")
-TWO = cell_id(world_size=2)
-ARMS = {FP32: "fp32", AMP: "AMP bf16", COMPILE: "compile", BOTH: "AMP bf16 + compile"}
 COMPARED = ("--baseline", "transformers==4.57.6", "--candidate", "transformers==5.23.0")
-
-Row = dict[str, Any]
-
-
-def factorial() -> dict[str, Truth]:
-    """Eight arms: AMP 1.5 times as fast, compile 1.25, both 1.1 times more, 2 devices 1.6."""
-    truths = {}
-    for mode, compiled in (("eager", False), ("compile", True)):
-        for precision, amp in (("fp32", False), ("bf16-autocast", True)):
-            for devices in (1, 2):
-                gain = (1.25 if compiled else 1) * (1.5 if amp else 1)
-                gain *= (1.1 if amp and compiled else 1) * (0.8 if devices == 2 else 1)
-                truths[cell_id(mode, precision, devices)] = Truth(
-                    step_ms=20 / gain, compiling_s=3.0 if compiled else 0.0, noise=0.004
-                )
-    return truths
-
-
-def call(*arguments: object, columns: int = 100) -> str:
-    result = CliRunner(env={"COLUMNS": str(columns)}).invoke(main, [*map(str, arguments)])
-    assert result.exit_code == 0, (result.output, result.exception)
-    return result.output
-
-
-def report(folder: Path, *documents: Document) -> list[Row]:
-    text = call("training", store_with(folder, *documents), "--format", "json")
-    groups: list[Row] = json.loads(text)
-    return groups
-
-
-def named(rows: list[Row], name: str) -> Row:
-    return next(row for row in rows if row["name"] == name)
-
-
-def of_cell(document: Document, cell: str) -> list[Document]:
-    runs: list[Document] = document["process_runs"]
-    return [run for run in runs if (run["cell"], run["role"]) == (cell, "training")]
 
 
 def log_steps(document: Document, cell: str) -> np.ndarray:
     found = [speed(run, parse_cell(cell)) for run in of_cell(document, cell)]  # type: ignore[arg-type]
     return np.log([each.step for each in found if each])
-
-
-def points(document: Document, cell: str) -> np.ndarray:
-    runs = of_cell(document, cell)
-    return np.array([100 * (final_score(run["training"], "accuracy") or 0) for run in runs])
 
 
 def test_speed_ups_are_welchs_on_the_logarithms(folder: Path) -> None:
@@ -173,147 +136,6 @@ def test_gpus_are_hardware_and_so_are_machines(folder: Path) -> None:
     submissions = strict_json((folder / "releases/2026.11.1/submissions.json").read_bytes())
     titles = {row["suite"] for row in submissions}
     assert titles == {"training-1", "training-1, 2 machines"}
-
-
-def test_quality_is_welchs_on_the_scores(folder: Path) -> None:
-    truths = {FP32: Truth(right=440), AMP: Truth(right=441), COMPILE: Truth(right=400)}
-    document = Trainer().document(truths, seeds=5)
-    (group,) = report(folder, document)
-    base = points(document, FP32)
-    tests = {"AMP bf16": AMP, "compile": COMPILE}
-    p = [
-        stats.ttest_ind(points(document, cell), base, equal_var=False).pvalue
-        for cell in tests.values()
-    ]
-    q = stats.false_discovery_control(p)
-    for place, (name, cell) in enumerate(tests.items()):
-        row, scores = named(group["quality"], name), points(document, cell)
-        assert row["p"] == pytest.approx(p[place], rel=1e-4)
-        assert row["q"] == pytest.approx(q[place], rel=1e-4)
-        assert row["difference"]["value"] == pytest.approx(scores.mean() - base.mean(), abs=1e-4)
-        (score,) = named(group["arms"], name)["scores"]
-        assert score["points"] == pytest.approx(scores, abs=1e-4)
-    assert named(group["quality"], "compile")["verdict"] == "worse"
-    assert "points worse than the baseline" in named(group["quality"], "compile")["wording"]
-    assert named(group["quality"], "AMP bf16")["verdict"] != "worse"
-    assert group["tested"] == 2
-
-
-def test_the_false_discovery_rate_is_held_over_tasks(folder: Path) -> None:
-    """MRPC has two metrics, the grammar one; both are one machine and environment."""
-    mrpc = [cell_id(precision=p, task="mrpc") for p in ("fp32", "bf16-autocast")]
-    truths = {FP32: Truth(), AMP: Truth()} | dict.fromkeys(mrpc, Truth(right=350))
-    groups = report(folder, Trainer().document(truths))
-    rows = [row for group in groups for row in group["quality"]]
-    assert [row["metric"] for row in rows] == ["accuracy", "f1", "accuracy"]
-    assert {group["tested"] for group in groups} == {3}
-    wanted = stats.false_discovery_control([row["p"] for row in rows])
-    assert [row["q"] for row in rows] == pytest.approx(wanted, rel=1e-4)
-    assert [(g["data"]["task"], g["data"]["ranked"]) for g in groups] == [
-        ("grammar", False),
-        ("mrpc", True),
-    ]
-
-
-def test_two_seeds_are_insufficient_and_said_to_be(folder: Path) -> None:
-    (group,) = report(folder, Trainer().document({FP32: Truth(), AMP: Truth()}, seeds=2))
-    (row,) = group["quality"]
-    assert (row["verdict"], row["q"]) == ("insufficient", None)
-    assert row["wording"] == "needs >= 3 seeds in both, has 2/2"
-    assert row["difference"]["value"] is not None
-    assert group["warnings"] == [
-        "fewer than 4 seeds show next to nothing about quality: fp32 (2), AMP bf16 (2)"
-    ]
-
-
-def test_seeds_that_all_agree_are_not_certainty(folder: Path) -> None:
-    truths = {FP32: Truth(right=511, spread=0), AMP: Truth(right=511, spread=0)}
-    (group,) = report(folder, Trainer().document(truths))
-    (row,) = group["quality"]
-    assert row["verdict"] == "equivalent"
-    assert 0 < row["difference"]["high"] < 0.2
-    assert any("more closely than one of 512" in note for note in group["notes"])
-
-
-def contaminate(run: Document) -> None:
-    run["contamination"] = {"foreign_cpu_ms": run["wall_ns"] // MS * 4}
-    run.update(status="contaminated", reason="foreign CPU time 400 % of a core")
-
-
-def test_a_contaminated_training_has_a_score_and_no_speed(folder: Path) -> None:
-    """It was ten times as slow; its second attempt says how fast it is."""
-    document = Trainer().document({FP32: Truth(), AMP: Truth()})
-    first = of_cell(document, AMP)[1]
-    again = json.loads(json.dumps(first)) | {"attempt": 1}
-    again["training"]["steps_ns"] = [[t + 1 for t in again["training"]["steps_ns"][0]]]
-    # Another score, as nondeterminism may give: the first recorded one counts.
-    again["training"]["epochs"][-1]["confusion"] = confusion(300, 512)
-    record = first["training"]
-    record["steps_ns"] = [[10 * t for t in steps] for steps in record["steps_ns"]]
-    for epoch in record["epochs"]:
-        epoch["training_ns"] *= 10
-        record["end_to_end_ns"] += epoch["training_ns"]
-        first["wall_ns"] += epoch["training_ns"]
-    contaminate(first)
-    document["process_runs"].append(again)
-    before = points(document, AMP)[:4]
-    (group,) = report(folder, document)
-    row = named(group["arms"], "AMP bf16")
-    assert (row["process_runs"], len(row["seeds"])) == (4, 4)
-    assert row["scores"][0]["points"] == pytest.approx(before, abs=1e-4)
-    assert row["step_ms"] == pytest.approx(20, rel=0.02)
-    assert row["flags"] == [
-        "1 process run set aside: contaminated (foreign CPU time 400 % of a core)"
-    ]
-
-
-def test_a_seed_counts_once_however_often_it_was_trained(folder: Path) -> None:
-    trainer = Trainer()
-    truths = {FP32: Truth(), AMP: Truth(step_ms=13)}
-    (group,) = report(folder, trainer.document(truths), trainer.document(truths))
-    row = named(group["arms"], "AMP bf16")
-    assert (row["process_runs"], len(row["seeds"])) == (8, 4)
-    assert len(row["scores"][0]["points"]) == 4
-    assert named(group["quality"], "AMP bf16")["seeds"] == [4, 4]
-    assert len(group["submissions"]) == 2
-
-
-def diverge(run: Document, step: int) -> None:
-    """End a training in a step whose loss is not finite."""
-    record, each = run["training"], 64
-    epochs = step // each
-    record["epochs"] = record["epochs"][:epochs]
-    record["losses_micro"] = [*record["losses_micro"][:step], None]
-    record["steps_ns"] = [steps[: step + 1] for steps in record["steps_ns"]]
-    reason = f"the loss is not finite in step {step} of 192 (epoch {epochs + 1})"
-    run.update(status="diverged", reason=reason)
-
-
-def test_diverged_trainings_are_listed_and_not_dropped(folder: Path) -> None:
-    document = Trainer().document({FP32: Truth(), AMP: Truth()}, seeds=5)
-    early, late, constant, *_ = of_cell(document, AMP)
-    diverge(early, 30)
-    diverge(late, 100)
-    constant["training"]["epochs"][-1]["confusion"] = [0, 256, 0, 256]
-    (group,) = report(folder, document)
-    row, seed = named(group["arms"], "AMP bf16"), SUITE.seed
-    (score,) = row["scores"]
-    assert (row["diverged"], row["process_runs"]) == (3, 3)
-    assert score["seeds"] == [seed + 1, seed + 2, seed + 3, seed + 4]
-    assert score["points"][0] == pytest.approx(points(document, AMP)[1], abs=1e-4)
-    assert score["points"][1] == 50
-    assert [(d["seed"], d["reason"]) for d in group["diverged"]] == [
-        (seed, "the loss is not finite in step 30 of 192 (epoch 1)"),
-        (seed + 1, "the loss is not finite in step 100 of 192 (epoch 2)"),
-        (
-            seed + 2,
-            "accuracy is 50.0, no more than by always answering with the more frequent label",
-        ),
-    ]
-    assert any("last whole epoch" in note for note in group["notes"])
-    text = call("training", folder)
-    assert "AMP bf16, seed 2019: the loss is not finite in step 30" in text
-    assert "div." in text
 
 
 def test_what_a_platform_cannot_do_is_said_in_its_words(folder: Path) -> None:

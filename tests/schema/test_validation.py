@@ -33,7 +33,6 @@ from tests.schema.training_breaches import (
     SST2,
     TASK,
     TRAINED,
-    common,
     record,
     trained,
     training,
@@ -169,7 +168,7 @@ def test_a_rank_may_wait_while_another_still_evaluates(document: Document) -> No
 def test_failed_trainings_need_no_record(document: Document) -> None:
     document = trained(document)
     failed = {"status": "oom_host", "reason": "in step 3 of 192 (epoch 1): killed by the kernel"}
-    plain = common(BF16) | {"role": "training", "caches": "empty"} | failed
+    plain = bare({"cell": BF16, "role": "training", "caches": "empty", **failed})
     document["process_runs"].append(plain)
     assert rules(canonical_bytes(document)) == {"HFB040"}
 

@@ -1,10 +1,9 @@
 """A document of trainings that keeps every rule, and changes of it that break one."""
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
-from tests.schema.breaches import MOMENT, SECOND, Change, Document, at, put
+from tests.schema.breaches import SECOND, Change, Document, at, bare, put
 
 from hfbench_schema.rules_tasks import BUILT_IN_SHA256
 from hfbench_schema.suites import latest_suite
@@ -59,10 +58,10 @@ def trainings() -> list[Document]:
         training(TASK.format("torch-compile", "fp32", 1), salt=6) | foreign
         | {"status": "contaminated"},
         training(TASK.format("torch-compile", "fp32", 1), salt=7) | {"attempt": 1},
-        common(EAGER) | {
-            "role": "memory",
+        bare({
+            "cell": EAGER, "role": "memory",
             "memory": {"host_imported": 300, "host_built": 700, "host_peak": 900},
-        },
+        }),
         few,
     ]  # fmt: skip
 
@@ -81,19 +80,11 @@ def training(
         "epochs": [copy.deepcopy(epoch) for _ in range(epochs)], "steps_ns": times,
         "losses_micro": [700_000] * steps, "compiled_steps": [0, 1],
     }  # fmt: skip
-    return common(cell) | {
-        "block": block, "role": "training", "caches": "empty", "training": record,
+    return bare({
+        "cell": cell, "block": block, "role": "training", "caches": "empty", "training": record,
         "phases_ns": {"import": SECOND, "build": SECOND, "prepare": SECOND},
         "threads": {"intra_op": 2, "inter_op": 1},
-    }  # fmt: skip
-
-
-def common(cell: str) -> Document:
-    """Return what every process run has."""
-    return {
-        "cell": cell, "environment": 0, "block": 0, "started_at": MOMENT, "wall_ns": 5 * SECOND,
-        "status": "ok", "contamination": {"foreign_cpu_ms": 0},
-    }  # fmt: skip
+    })  # fmt: skip
 
 
 def record(index: int, *keys: str | int, value: Any) -> Change:
@@ -109,16 +100,6 @@ def shortened(index: int, *keys: str | int) -> Change:
         for key in keys:
             place = place[key]
         place.pop()
-
-    return change
-
-
-def both(*changes: Callable[[Document], None]) -> Change:
-    """Return several changes as one."""
-
-    def change(document: Document) -> None:
-        for each in changes:
-            each(document)
 
     return change
 

@@ -8,6 +8,7 @@ from hfbench_schema.submission import (
     SUBMISSION_SCHEMA,
     Anchor,
     EnvironmentFacts,
+    Machine,
     ProcessRun,
     Submission,
 )
@@ -20,6 +21,15 @@ MOMENT = "2026-11-20T12:00:00Z"
 MS = 10**6
 S = 10**9
 MIB = 1 << 20
+MACHINE: Machine = {
+    "os": "Linux",
+    "architecture": "x86_64",
+    "cpu": {"name": "Made Up 9000", "physical_cores": CORES, "logical_cores": CORES},
+    "usable_cores": CORES,
+    "memory_gib": 24,
+    "virtualised": False,
+    "accelerators": [],
+}
 
 
 def cell(how: str, model: str = "bert-base", precision: str = "fp32") -> str:
@@ -119,15 +129,7 @@ def submission(
             "iterations": SUITE.iterations,
             "timeout_s": 600,
         },
-        "machine": {
-            "os": "Linux",
-            "architecture": "x86_64",
-            "cpu": {"name": "Made Up 9000", "physical_cores": CORES, "logical_cores": CORES},
-            "usable_cores": CORES,
-            "memory_gib": 24,
-            "virtualised": False,
-            "accelerators": [],
-        },
+        "machine": MACHINE,
         "environments": list(environments),
         "anchors": list(anchors),
         "process_runs": list(runs),

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.submit.made_up_submission import CORES, NEW, OLD, S, run_of, submission
+from tests.submit.made_up_submission import MACHINE, NEW, OLD, S, run_of, submission
 
 from hfbench_schema.cells import Cell, parse_cell
 from hfbench_schema.rules_tasks import BUILT_IN_SHA256
-from hfbench_schema.submission import EnvironmentFacts, Machine, ProcessRun, Submission, TaskData
+from hfbench_schema.submission import EnvironmentFacts, ProcessRun, Submission, TaskData
 from hfbench_schema.suites import latest_suite
 from hfbench_submit.environments.environments import Environment
 from hfbench_submit.examples.preparing import Prepared
@@ -20,15 +20,6 @@ SUITE = latest_suite("training")
 TINY = "training/bert-tiny/{}/cpu/{}/b32-s32-w{}/grammar"
 EAGER = TINY.format("torch-eager", "fp32", 1)
 SST2 = "training/bert-mini/torch-eager/cpu/fp32/b32-s64-w{}/sst2"
-MACHINE: Machine = {
-    "os": "Linux",
-    "architecture": "x86_64",
-    "cpu": {"name": "Made Up 9000", "physical_cores": CORES, "logical_cores": CORES},
-    "usable_cores": CORES,
-    "memory_gib": 24,
-    "virtualised": False,
-    "accelerators": [],
-}
 
 
 def prepared(cells: Sequence[Cell], folder: Path = Path("examples")) -> Prepared:

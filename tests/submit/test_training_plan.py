@@ -10,10 +10,9 @@ import click
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
-from tests.submit.made_up_submission import CORES, MIB, NEW, OLD, run_of
+from tests.submit.made_up_submission import CORES, MACHINE, MIB, NEW, OLD, run_of
 from tests.submit.made_up_training import (
     EAGER,
-    MACHINE,
     SST2,
     SUITE,
     TINY,

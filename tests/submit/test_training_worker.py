@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 from tests.submit.test_launching import environment_that_starts_with
+from tests.submit.test_nodes import free_address
 from tests.submit.tiny_training import TRAIN, VALIDATION, training_plan, write_data
 
 from hfbench_submit.environments.environments import Environment
@@ -207,9 +207,7 @@ def test_a_rank_that_runs_out_of_memory(
 
 def test_a_machine_that_is_lost(environments: Sequence[Environment], data: Path) -> None:
     """The agent of the second one is killed: its rank ends with it, and the first one says so."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        rendezvous = f"127.0.0.1:{free.getsockname()[1]}"
+    rendezvous = str(free_address())
     killed = KilledWhileTraining(1, agent=True)
 
     def machine(number: int) -> WorkerOutcome:

@@ -5,6 +5,7 @@ row i holds the process runs of cell i, in any order and at any place. Sums are 
 because the `nan_policy="omit"` of scipy loops over the rows in Python.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -70,6 +71,14 @@ def as_runs(x: npt.ArrayLike) -> FloatArray:
     if np.isinf(runs).any():
         raise ValueError("log seconds must be finite or NaN, got an infinity")
     return runs
+
+
+def padded(rows: Sequence[Sequence[float]], padding: float = np.nan) -> FloatArray:
+    """Return rows of different lengths as an array, with padding behind the shorter ones."""
+    found = np.full((len(rows), max(map(len, rows), default=0)), padding, dtype=np.float64)
+    for place, row in enumerate(rows):
+        found[place, : len(row)] = row
+    return found
 
 
 def ratio(numerator: FloatArray | IntArray, denominator: FloatArray | IntArray) -> FloatArray:

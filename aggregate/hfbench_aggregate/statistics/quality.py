@@ -16,7 +16,6 @@ from hfbench_aggregate.statistics.constants import (
     ALPHA,
     LEAST_INTERVAL_RUNS,
     LEAST_SEEDS,
-    POWER,
     QUALITY_MARGIN,
     ROUNDING_VARIANCE,
 )
@@ -30,6 +29,7 @@ from hfbench_aggregate.statistics.moments import (
     ratio,
 )
 from hfbench_aggregate.statistics.student import quantile
+from hfbench_aggregate.statistics.verdict import first_verdict
 from hfbench_aggregate.statistics.welch import Effect
 
 _POINTS = 100.0
@@ -154,7 +154,7 @@ def compare_quality(
         p=p,
         q=q,
         p_equivalent=p_equivalent,
-        detectable=(high - low) / 2 + quantile(POWER, effect.df) * effect.se,
+        detectable=effect.detectable(),
         seeds_baseline=a.count,
         seeds_arm=b.count,
         verdict=_decide(effect.theta, q, p_equivalent, sufficient),
@@ -186,6 +186,4 @@ def _decide(
         (called, QualityVerdict.WORSE),
         (p_equivalent <= ALPHA, QualityVerdict.EQUIVALENT),
     ]
-    conditions = [condition for condition, _ in rules]
-    names = [np.array(verdict.value) for _, verdict in rules]
-    return np.select(conditions, names, default=QualityVerdict.INCONCLUSIVE.value)
+    return first_verdict(rules, QualityVerdict.INCONCLUSIVE)

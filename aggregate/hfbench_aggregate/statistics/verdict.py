@@ -1,5 +1,6 @@
 """What hfbench says about a comparison, and the one order in which it is decided."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import numpy as np
@@ -45,6 +46,13 @@ def decide(
         (called, Verdict.FASTER),
         (p_equivalent <= ALPHA, Verdict.EQUIVALENT),
     ]
+    return first_verdict(rules, Verdict.INCONCLUSIVE)
+
+
+def first_verdict(
+    rules: Sequence[tuple[BoolArray, StrEnum]], otherwise: StrEnum
+) -> npt.NDArray[np.str_]:
+    """Return for each place the verdict of the first rule whose condition holds there."""
     conditions = [condition for condition, _ in rules]
     names = [np.array(verdict.value) for _, verdict in rules]
-    return np.select(conditions, names, default=Verdict.INCONCLUSIVE.value)
+    return np.select(conditions, names, default=otherwise.value)

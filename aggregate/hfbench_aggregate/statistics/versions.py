@@ -14,11 +14,9 @@ from hfbench_aggregate.statistics.constants import (
     ALPHA,
     EQUIVALENCE_MARGIN,
     LEAST_PROCESS_RUNS,
-    POWER,
 )
 from hfbench_aggregate.statistics.discovery import false_discovery_rate
 from hfbench_aggregate.statistics.moments import BoolArray, FloatArray, IntArray, moments, winsorise
-from hfbench_aggregate.statistics.student import quantile
 from hfbench_aggregate.statistics.verdict import decide, is_called
 from hfbench_aggregate.statistics.welch import moderated_welch, sitting_variance, without_spread
 
@@ -129,7 +127,7 @@ def compare_versions(
         p_equivalent=p_equivalent,
         fcr_low=fcr_low,
         fcr_high=fcr_high,
-        detectable=(high - low) / 2 + quantile(POWER, effect.df) * effect.se,
+        detectable=effect.detectable(),
         process_runs_baseline=a.count,
         process_runs_candidate=b.count,
         unstable_baseline=clipped_a.clips,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hfbench_aggregate.statistics.constants import PRIOR_SHARE_OF_ARM
+from hfbench_aggregate.statistics.constants import ALPHA, POWER, PRIOR_SHARE_OF_ARM
 from hfbench_aggregate.statistics.moments import BoolArray, FloatArray, Moments, ratio
 from hfbench_aggregate.statistics.student import quantile, two_sided_p, upper_tail
 from hfbench_aggregate.statistics.variance_prior import VariancePrior, variance_prior
@@ -36,6 +36,10 @@ class Effect:
         """
         room = margin - np.abs(self.theta)
         return upper_tail(room / self.se, self.df)
+
+    def detectable(self) -> FloatArray:
+        """Return the least |theta| that one test at level ALPHA finds with power POWER."""
+        return (quantile(1 - ALPHA / 2, self.df) + quantile(POWER, self.df)) * self.se
 
     def interval(self, level: float, cells: BoolArray) -> tuple[FloatArray, FloatArray]:
         """Return the ends of the interval of coverage `level` in `cells`, NaN in the others."""

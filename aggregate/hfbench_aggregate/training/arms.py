@@ -35,10 +35,10 @@ class ArmKey:
     @property
     def name(self) -> str:
         """The arm for people, as in `fp32`, `AMP bf16 + compile, 2 devices`."""
-        parts = [precision_name(self.precision)] if self.precision != PLAIN else []
-        parts += [self.compiler] if self.compiler else []
-        devices = [devices_name(self)] if self.world_size > 1 else []
-        return ", ".join([*([" + ".join(parts)] if parts else []), *devices]) or PLAIN
+        precision = precision_name(self.precision) if self.precision != PLAIN else ""
+        how = " + ".join(filter(None, [precision, self.compiler]))
+        devices = devices_name(self) if self.world_size > 1 else ""
+        return ", ".join(filter(None, [how, devices])) or PLAIN
 
     @property
     def is_single(self) -> bool:

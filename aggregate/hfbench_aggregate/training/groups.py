@@ -118,14 +118,8 @@ class FamilyKey:
     @property
     def sort_key(self) -> tuple[object, ...]:
         """Orders families by machine and suite, environments from old to new."""
-        launched = self.launch != SPAWN
-        return (
-            self.machine_key,
-            self.suite,
-            self.version,
-            launched,
-            self.environment.sort_key,
-        )
+        unusual = self.launch != SPAWN
+        return self.machine_key, self.suite, self.version, unusual, self.environment.sort_key
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,37 +148,37 @@ def training_families(submissions: Iterable[Accepted]) -> list[TrainingFamily]:
     """
     found: dict[FamilyKey, TrainingFamily] = {}
     for sitting, submission in enumerate(submissions):
-        environments = [environment_of(facts) for facts in submission.document["environments"]]
-        for run in submission.document["process_runs"]:
-            cell = parse_cell(run["cell"])
-            if cell.task:
-                family = _family(found, submission, environments[run["environment"]])
-                _add(family, submission, sitting, cell, run)
+        runs = [(parse_cell(run["cell"]), run) for run in submission.document["process_runs"]]
+        trained = [(cell, run) for cell, run in runs if cell.task]
+        # Only what was trained needs its suite to be known.
+        own = _families(found, submission) if trained else []
+        for cell, run in trained:
+            _add(own[run["environment"]], submission, sitting, cell, run)
     families = [found[key] for key in sorted(found, key=lambda key: key.sort_key)]
     for family in families:
         _tidy(family)
     return [family for family in families if family.groups]
 
 
-def _family(
-    found: dict[FamilyKey, TrainingFamily], submission: Accepted, environment: Environment
-) -> TrainingFamily:
-    document, reference = submission.document, submission.document["suite"]
-    key = FamilyKey(
-        machine_key(document["machine"]),
-        reference["name"],
-        reference["version"],
-        document["protocol"]["launch"],
-        environment,
-    )
-    suite = find_suite(key.suite, key.version)
+def _families(found: dict[FamilyKey, TrainingFamily], submission: Accepted) -> list[TrainingFamily]:
+    """Return the family of each environment of a submission."""
+    document, suite = submission.document, _suite(submission)
+    machine, launch = document["machine"], document["protocol"]["launch"]
+    place = (machine_key(machine), suite.name, suite.version, launch)
+    keys = [FamilyKey(*place, environment_of(facts)) for facts in document["environments"]]
+    title = machine_title(machine)
+    return [found.setdefault(key, TrainingFamily(key, suite, title)) for key in keys]
+
+
+def _suite(submission: Accepted) -> Suite:
+    name, version = submission.document["suite"]["name"], submission.document["suite"]["version"]
+    suite = find_suite(name, version)
     if suite is None:
         raise StoreError(
-            f"{submission.sha256} is of suite {key.suite}-{key.version}, which this version of "
-            f"hfbench does not know. To mend it: install the version that accepted it"
+            f"{submission.sha256} is of suite {name}-{version}, which this version of hfbench "
+            f"does not know. To mend it: install the version that accepted it"
         )
-    title = machine_title(document["machine"])
-    return found.setdefault(key, TrainingFamily(key, suite, title))
+    return suite
 
 
 def _add(

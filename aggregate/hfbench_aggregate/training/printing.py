@@ -7,6 +7,7 @@ from typing import Final
 from rich.text import Text
 
 from hfbench_aggregate.markdown import plain
+from hfbench_aggregate.printing import column_widths
 from hfbench_aggregate.training.sections import Section, group_facts, group_title, sections
 from hfbench_aggregate.training.tables import TrainingGroup
 
@@ -17,7 +18,6 @@ _STYLES: Final = {
     "inconclusive": "yellow",
     "insufficient": "dim",
 }
-_GAPS: Final = (2, 1)
 _INDENT: Final = "  "
 
 
@@ -71,8 +71,7 @@ def _append_words(text: Text, words: str, width: int, lead: str) -> None:
 
 def _append_table(text: Text, rows: Sequence[tuple[str, ...]], width: int) -> None:
     """Append header and rows: with the widest gap that fits, else names on lines of their own."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    gap = next((gap for gap in _GAPS if sum(widths) + gap * (len(widths) - 1) <= width), None)
+    widths, gap = column_widths(rows, width)
     for number, (name, *cells) in enumerate(rows):
         style = "bold" if number == 0 else ""
         text.append(f"{name}\n " if gap is None else name.ljust(widths[0]), style=style)

@@ -11,7 +11,7 @@ from hfbench_aggregate.training.speed import GroupSpeed
 from hfbench_aggregate.training.tables import DivergedRow, EffectRow, TrainingArmRow
 from hfbench_aggregate.wording import counted
 from hfbench_schema.contamination import was_watched
-from hfbench_schema.submission import DIVERGED, MEASURED_STATUSES
+from hfbench_schema.submission import MEASURED_STATUSES, RESULTS
 
 _NOT_INTERLEAVED: Final = (
     "not interleaved with the baseline: its intervals allow for sittings to differ"
@@ -28,7 +28,7 @@ def arm_flags(arm: Arm, speed: GroupSpeed) -> list[str]:
     flags += watch_flags([was_watched(run.run) for run in arm.timed])
     unsteady = sum(r.run["status"] in MEASURED_STATUSES and r.speed is None for r in arm.runs)
     flags += [f"{counted(unsteady, 'process run')} did nothing but compile"] if unsteady else []
-    other = [r.run for r in arm.runs if r.run["status"] not in (*MEASURED_STATUSES, DIVERGED)]
+    other = [r.run for r in arm.runs if r.run["status"] not in RESULTS]
     return flags + failure_flags((run["status"], run.get("reason")) for run in other)
 
 

@@ -1,12 +1,12 @@
 """The rows of the report on training: everything about each group, recomputed from raw facts."""
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from statistics import fmean, median
+from statistics import fmean
 
 from hfbench_aggregate.loading import Accepted
-from hfbench_aggregate.rounding import published
+from hfbench_aggregate.reduction import failure_reasons
+from hfbench_aggregate.rounding import published, published_median
 from hfbench_aggregate.training.arms import BASELINE
 from hfbench_aggregate.training.groups import Arm, Group, TrainingFamily, training_families
 from hfbench_aggregate.training.remarks import arm_flags, notes, other_data, warnings
@@ -105,9 +105,9 @@ def _arm_row(
         "examples_per_s": _mean(arm, lambda s: s.examples_per_s),
         "tokens_per_s": _mean(arm, lambda s: s.tokens_per_s),
         "step_ms": _mean(arm, lambda s: s.step / 1e6),
-        "compiling_s": _median(arm, lambda s: s.compiling / _NS),
-        "loading_s": _median(arm, lambda s: s.loading / _NS),
-        "evaluation_s": _median(arm, lambda s: s.evaluation / _NS),
+        "compiling_s": published_median(s.compiling / _NS for s in arm.speeds),
+        "loading_s": published_median(s.loading / _NS for s in arm.speeds),
+        "evaluation_s": published_median(s.evaluation / _NS for s in arm.speeds),
         "end_to_end_s": _mean(arm, lambda s: s.end_to_end / _NS),
         "peak_mib": _peak(arm),
         "throughput": throughput,
@@ -125,10 +125,6 @@ def _mean(arm: Arm, figure: Callable[[Speed], float]) -> float | None:
     return published(math.exp(fmean(math.log(figure(speed)) for speed in arm.speeds)))
 
 
-def _median(arm: Arm, figure: Callable[[Speed], float]) -> float | None:
-    return published(median(map(figure, arm.speeds))) if arm.speeds else None
-
-
 def _peak(arm: Arm) -> float | None:
     """Return the peak of the device that trains: the GPU's allocator, or the whole process."""
     found = [run["memory"] for run in arm.memory if run["status"] in MEASURED_STATUSES]
@@ -136,7 +132,7 @@ def _peak(arm: Arm) -> float | None:
         peaks = [memory["device_peak"] for memory in found if "device_peak" in memory]
     else:
         peaks = [memory["host_peak"] for memory in found]
-    return published(median(peaks) / _MIB) if peaks else None
+    return published_median(peak / _MIB for peak in peaks)
 
 
 def _missing(group: Group) -> list[MissingArmRow]:
@@ -151,12 +147,12 @@ def _missing(group: Group) -> list[MissingArmRow]:
 
 def _missing_arm(arm: Arm) -> Iterator[MissingArmRow]:
     """Yield how often an arm ended with each status, and the most frequent reason."""
-    for status in dict.fromkeys(run.run["status"] for run in arm.runs):
-        found = [r.run.get("reason", "") for r in arm.runs if r.run["status"] == status]
+    ends = ((each.run["status"], each.run.get("reason")) for each in arm.runs)
+    for status, reasons in failure_reasons(ends).items():
         yield {
             "cell": arm.cell.id,
             "name": arm.key.name,
             "status": status,
-            "reason": Counter(found).most_common(1)[0][0],
-            "process_runs": len(found),
+            "reason": reasons.most_common(1)[0][0],
+            "process_runs": reasons.total(),
         }

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from hfbench_aggregate.rounding import published
-from hfbench_aggregate.statistics.moments import FloatArray
+from hfbench_aggregate.statistics.moments import padded
 from hfbench_aggregate.statistics.quality import (
     QualityComparison,
     compare_quality,
@@ -43,8 +42,8 @@ def quality_rows(groups: list[Group]) -> tuple[list[list[QualityRow]], int]:
     """Return the verdicts of each group of a family, and how many tests they are among."""
     tests = [test for group in groups for test in _tests(group)]
     result = compare_quality(
-        _padded([test.points[0] for test in tests]),
-        _padded([test.points[1] for test in tests]),
+        padded([test.points[0] for test in tests]),
+        padded([test.points[1] for test in tests]),
         np.array([test.examples for test in tests], dtype=np.float64),
     )
     rows = [_quality_row(test, place, result) for place, test in enumerate(tests)]
@@ -61,11 +60,11 @@ def diverged_rows(group: Group) -> list[DivergedRow]:
         {"cell": arm.cell.id, "name": arm.key.name, "seed": run.seed, "reason": reason}
         for arm in group.measured
         for run in arm.runs
-        if (reason := divergence(group, run))
+        if (reason := _divergence(group, run))
     ]
 
 
-def divergence(group: Group, run: SeedRun) -> str | None:
+def _divergence(group: Group, run: SeedRun) -> str | None:
     """Say how a training diverged: its loss broke down, or it learnt no more than a constant.
 
     None if it did not. No more than a constant: by no metric is it above what whoever always
@@ -92,7 +91,7 @@ def divergence(group: Group, run: SeedRun) -> str | None:
 
 def _score_row(arm: Arm, metric: str, examples: int) -> ScoreRow:
     seeds = _points(arm, metric)
-    found = mean_scores(_padded([[*seeds.values()]]), examples)
+    found = mean_scores(padded([[*seeds.values()]]), examples)
     mean, reach = found.mean[0], found.half_width[0]
     return {
         "metric": metric,
@@ -149,14 +148,6 @@ def _quality_row(test: _Test, place: int, result: QualityComparison) -> QualityR
 
 def _examples(group: Group) -> int:
     return group.data["validation_examples"]
-
-
-def _padded(rows: list[list[float]]) -> FloatArray:
-    """Return lists of different lengths as an array padded with NaN."""
-    found: npt.NDArray[np.float64] = np.full((len(rows), max(map(len, rows), default=0)), np.nan)
-    for place, row in enumerate(rows):
-        found[place, : len(row)] = row
-    return found
 
 
 def _estimate(value: float, low: float, high: float) -> Estimate:

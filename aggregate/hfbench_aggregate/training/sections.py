@@ -1,10 +1,10 @@
 """The report on one group as titled tables and sentences, the same for a terminal and Markdown."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from hfbench_aggregate.break_even import whole
 from hfbench_aggregate.statistics.constants import POWER, QUALITY_MARGIN
 from hfbench_aggregate.training.tables import (
     EffectRow,
@@ -22,10 +22,9 @@ from hfbench_aggregate.training.wording import (
     start_wording,
     times,
 )
-from hfbench_aggregate.wording import counted
+from hfbench_aggregate.wording import NOTHING, counted, figure, q_value
 from hfbench_schema.reports import printable
 
-_NOTHING: Final = "-"
 _INTERACTION: Final = (
     "One factor: its speed-up, averaged over the levels of the others. Several: how many times as "
     "large the speed-up of one is with the other as without it; 1 if each does what it does alone "
@@ -88,8 +87,8 @@ def _speed(group: TrainingGroup) -> Section:
             figure(row["examples_per_s"]),
             figure(row["tokens_per_s"]),
             figure(row["step_ms"]),
-            interval(row["throughput"]),
-            interval(row["end_to_end"]),
+            _interval(row["throughput"]),
+            _interval(row["end_to_end"]),
         )
         for row in group["arms"]
     ]
@@ -148,9 +147,9 @@ def _quality_cells(
         _mean_points(score["mean"]),
     )
     if test is None:
-        return (*cells, *[_NOTHING] * 4)
-    seen = _NOTHING if test["detectable"] is None else f"{test['detectable']:.2f}"
-    return (*cells, _difference(test["difference"]), test["verdict"], _q(test["q"]), seen)
+        return (*cells, *[NOTHING] * 4)
+    seen = NOTHING if test["detectable"] is None else f"{test['detectable']:.2f}"
+    return (*cells, _difference(test["difference"]), test["verdict"], q_value(test["q"]), seen)
 
 
 def _without(place: int, cells: tuple[str, ...]) -> tuple[str, ...]:
@@ -166,8 +165,8 @@ def _effects(group: TrainingGroup) -> Iterator[Section]:
         rows = [
             (
                 " x ".join(row["factors"]),
-                interval(row["throughput"]),
-                interval(row["end_to_end"]),
+                _interval(row["throughput"]),
+                _interval(row["end_to_end"]),
             )
             for row in effects
         ]
@@ -184,8 +183,8 @@ def _break_even(group: TrainingGroup) -> Section:
             figure(row["compiling_s"]),
             figure(row["step_ms"]),
             figure(row["step_ms_without"]),
-            "never" if row["steps"] is None else f"{math.ceil(row['steps']):,}",
-            interval(row["end_to_end"]),
+            "never" if row["steps"] is None else whole(row["steps"]),
+            _interval(row["end_to_end"]),
         )
         for row in group["break_even"]
     ]
@@ -196,14 +195,19 @@ def _break_even(group: TrainingGroup) -> Section:
 def _break_even_line(row: TrainingBreakEvenRow) -> str:
     return (
         f"{row['name']}: {row['wording']}. At the {counted(row['trained_steps'], 'step')} of this "
-        f"training, it is {interval(row['end_to_end'])} times as fast from end to end."
+        f"training, it is {_interval(row['end_to_end'])} times as fast from end to end."
     )
 
 
 def _scaling(group: TrainingGroup) -> Section:
     header = ("arm", "hardware", "throughput", "efficiency")
     rows = [
-        (row["name"], str(row["hardware"]), interval(row["speed_up"]), interval(row["efficiency"]))
+        (
+            row["name"],
+            str(row["hardware"]),
+            _interval(row["speed_up"]),
+            _interval(row["efficiency"]),
+        )
         for row in group["scaling"]
     ]
     line = (
@@ -232,7 +236,7 @@ def _remarks(group: TrainingGroup) -> Iterator[str]:
     yield from (f"note: {text}" for text in group["notes"])
 
 
-def interval(estimate: Estimate) -> str:
+def _interval(estimate: Estimate) -> str:
     """Write a speed-up with its interval: `1.52 [1.48, 1.56]`."""
     value, low, high = estimate["value"], estimate["low"], estimate["high"]
     if low is None or high is None or low == high:
@@ -240,37 +244,21 @@ def interval(estimate: Estimate) -> str:
     return f"{times(value)} [{times(low)}, {times(high)}]"
 
 
-def figure(value: float | None) -> str:
-    """Write a figure to about four digits: `0.123`, `12.34`, `1,234`."""
-    if value is None:
-        return _NOTHING
-    for limit, digits in ((9.9995, 3), (99.995, 2), (999.95, 1)):
-        if value < limit:
-            return f"{value:.{digits}f}"
-    return f"{value:,.0f}"
-
-
 def _mean_points(estimate: Estimate) -> str:
     """Write a mean score with half its interval, which lies evenly around it."""
     value, high = estimate["value"], estimate["high"]
     if value is None:
-        return _NOTHING
+        return NOTHING
     return f"{value:.2f}" if high is None else f"{value:.2f} +- {high - value:.2f}"
 
 
 def _difference(estimate: Estimate) -> str:
     value, low, high = estimate["value"], estimate["low"], estimate["high"]
     if value is None:
-        return _NOTHING
+        return NOTHING
     if low is None or high is None:
         return f"{value:+.2f}"
     return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
-
-
-def _q(q: float | None) -> str:
-    if q is None:
-        return _NOTHING
-    return "<.001" if q < 0.001 else f"{q:.3f}".lstrip("0")
 
 
 def _reason(text: str) -> str:

@@ -21,7 +21,7 @@ from hfbench_aggregate.statistics.factorial import (
     effect_coefficients,
     fit_family,
 )
-from hfbench_aggregate.statistics.moments import FloatArray, IntArray
+from hfbench_aggregate.statistics.moments import FloatArray, IntArray, padded
 from hfbench_aggregate.statistics.payoff import payoff
 from hfbench_aggregate.training.arms import (
     ArmKey,
@@ -153,7 +153,7 @@ class GroupSpeed:
             "steps": steps,
             "low": low,
             "high": high,
-            "trained_steps": trained_steps(arm),
+            "trained_steps": _trained_steps(arm),
             "end_to_end": self.speed_ups(arm, without.key)[1],
             "wording": wording(steps, low, high, "step"),
             "process_runs": [len(cost), len(cost_before)],
@@ -184,7 +184,7 @@ class GroupSpeed:
         return weights
 
 
-def trained_steps(arm: Arm) -> int:
+def _trained_steps(arm: Arm) -> int:
     """Return how many steps one training of an arm has."""
     return max(len(run.training["losses_micro"]) for run in arm.timed if run.training)
 
@@ -217,9 +217,6 @@ def _scaling(arm: Arm, speed_up: Estimate) -> ScalingRow:
 def _measured(group: Group, figure: Callable[[Speed], float]) -> tuple[FloatArray, IntArray]:
     """Return log seconds of a figure in ns, and the sittings, shape (arms, process runs)."""
     arms = group.measured
-    shape = (len(arms), max((len(arm.timed) for arm in arms), default=0))
-    x, sittings = np.full(shape, np.nan), np.full(shape, -1, dtype=np.int64)
-    for row, arm in enumerate(arms):
-        x[row, : len(arm.timed)] = [math.log(figure(s) / _NS) for s in arm.speeds]
-        sittings[row, : len(arm.timed)] = [run.sitting for run in arm.timed]
-    return x, sittings
+    x = padded([[math.log(figure(speed) / _NS) for speed in arm.speeds] for arm in arms])
+    sittings = padded([[run.sitting for run in arm.timed] for arm in arms], -1)
+    return x, sittings.astype(np.int64)

@@ -5,7 +5,7 @@ from typing import Final
 from hfbench_aggregate.statistics.constants import LEAST_SEEDS, QUALITY_MARGIN
 from hfbench_aggregate.statistics.quality import QualityVerdict
 from hfbench_aggregate.training.tables import QualityRow, TrainingData
-from hfbench_aggregate.wording import counted
+from hfbench_aggregate.wording import NOTHING, counted
 
 _METRICS: Final = {"accuracy": "accuracy", "f1": "F1", "matthews": "Matthews correlation"}
 _SOURCES: Final = {
@@ -37,7 +37,7 @@ def start_wording(checkpoint: str | None) -> str:
 def times(value: float | None) -> str:
     """Write a speed-up: `1.52`, `0.98`, `12.3`."""
     if value is None:
-        return "-"
+        return NOTHING
     for limit, digits in ((0.0995, 3), (9.995, 2), (99.95, 1)):
         if value < limit:
             return f"{value:.{digits}f}"

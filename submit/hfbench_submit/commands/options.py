@@ -57,7 +57,7 @@ class Rendezvous(click.ParamType[Address]):
 
 
 class Copy(click.ParamType[tuple[str, Path]]):
-    """A task and the folder or file with a local copy of it, written as in `sst2=PATH`."""
+    """A task and the folder with a local copy of it, written as in `sst2=PATH`."""
 
     name = "copy"
 

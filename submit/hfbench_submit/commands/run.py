@@ -10,8 +10,7 @@ import click
 from rich.console import Console
 
 from hfbench_schema.cells import Cell
-from hfbench_schema.rules_places import RESULTS
-from hfbench_schema.submission import FORK_SERVER, Machine
+from hfbench_schema.submission import FORK_SERVER, RESULTS, Machine
 from hfbench_schema.suites import Suite, latest_suite
 from hfbench_schema.validation import validate
 from hfbench_submit.commands.options import (

@@ -3,9 +3,7 @@
 import contextlib
 import json
 import os
-import threading
 import urllib.error
-import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,10 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from hfbench_submit.doctor.check import Check
+from hfbench_submit.hub_access import (
+    NO_ADDRESS,
+    host_of,
+    hub_endpoint,
+    is_switched_on,
+    is_web_address,
+    within,
+)
 
 TIMEOUT_S = 5.0
 _HUB, _TOKEN = "Hub", "Hub token"
-_TRUE = {"1", "ON", "YES", "TRUE"}
 _PULL_REQUESTS = "discussion.write"
 """The permission by which a fine-grained token may open pull requests."""
 _HOW_TO_PROPOSE = (
@@ -43,8 +48,8 @@ def check_hub() -> Iterator[Check]:
 
     Nothing here needs the Hub to measure, so nothing here is worse than a warning.
     """
-    endpoint = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in _TRUE:
+    endpoint = hub_endpoint()
+    if is_switched_on("HF_HUB_OFFLINE"):
         yield Check(_HUB, "warning", "HF_HUB_OFFLINE is set: not asked", "unset HF_HUB_OFFLINE")
         yield Check(_TOKEN, "unknown", "the Hub was not asked")
         return
@@ -55,8 +60,10 @@ def check_hub() -> Iterator[Check]:
         yield Check(_HUB, "warning", str(error), "check the network, the proxy and HF_ENDPOINT")
         yield Check(_TOKEN, "unknown", "the Hub could not be asked")
         return
-    yield Check(_HUB, "ok", f"{_host(endpoint)} answers")
-    yield _token_check(token, answer, _HOW_TO_PROPOSE.format(endpoint=f"https://{_host(endpoint)}"))
+    yield Check(_HUB, "ok", f"{host_of(endpoint)} answers")
+    yield _token_check(
+        token, answer, _HOW_TO_PROPOSE.format(endpoint=f"https://{host_of(endpoint)}")
+    )
 
 
 def stored_token() -> str | None:
@@ -72,24 +79,18 @@ def stored_token() -> str | None:
     return None
 
 
-def _host(endpoint: str) -> str:
-    """Return an address without the password that it may hold."""
-    return urllib.parse.urlsplit(endpoint).netloc.rpartition("@")[2]
-
-
 def _whoami(endpoint: str, token: str | None) -> Answer:
-    """Ask within `TIMEOUT_S`, name resolution included, for which no socket timeout holds."""
-    if urllib.parse.urlsplit(endpoint).scheme not in ("http", "https"):
-        raise HubUnreachableError("HF_ENDPOINT is no address such as https://huggingface.co")
-    said: list[Answer | HubUnreachableError] = []
-    asking = threading.Thread(target=lambda: said.append(_ask(endpoint, token)), daemon=True)
-    asking.start()
-    asking.join(TIMEOUT_S)
-    if not said:
-        raise HubUnreachableError(f"{_host(endpoint)} did not answer within {TIMEOUT_S:g} s")
-    if isinstance(said[0], HubUnreachableError):
-        raise said[0]
-    return said[0]
+    """Ask within `TIMEOUT_S`, name resolution included."""
+    if not is_web_address(endpoint):
+        raise HubUnreachableError(NO_ADDRESS)
+    try:
+        said = within(TIMEOUT_S, lambda: _ask(endpoint, token))
+    except Exception as error:  # none came in time, or it broke off
+        message = f"{host_of(endpoint)} did not answer within {TIMEOUT_S:g} s"
+        raise HubUnreachableError(message) from error
+    if isinstance(said, HubUnreachableError):
+        raise said
+    return said
 
 
 def _ask(endpoint: str, token: str | None) -> Answer | HubUnreachableError:
@@ -102,11 +103,11 @@ def _ask(endpoint: str, token: str | None) -> Answer | HubUnreachableError:
     except urllib.error.HTTPError as error:
         with contextlib.closing(error):
             return _parse(endpoint, error.code, error.read(_LARGEST_ANSWER))
-    except Exception as error:  # it would be lost with the thread
+    except Exception as error:
         reason = getattr(error, "reason", None) or error
         # Its text may quote what was sent, the token included; the system's own words do not.
         words = getattr(reason, "strerror", None) or type(reason).__name__
-        return HubUnreachableError(f"{_host(endpoint)} cannot be reached: {words}")
+        return HubUnreachableError(f"{host_of(endpoint)} cannot be reached: {words}")
 
 
 def _parse(endpoint: str, status: int, body: bytes) -> Answer | HubUnreachableError:
@@ -114,7 +115,9 @@ def _parse(endpoint: str, status: int, body: bytes) -> Answer | HubUnreachableEr
         parsed = json.loads(body)
         if isinstance(parsed, dict) and status < 500:
             return Answer(status, parsed)
-    return HubUnreachableError(f"{_host(endpoint)} answered HTTP {status}, but not as the Hub does")
+    return HubUnreachableError(
+        f"{host_of(endpoint)} answered HTTP {status}, but not as the Hub does"
+    )
 
 
 def _token_check(token: str | None, answer: Answer, mend: str) -> Check:

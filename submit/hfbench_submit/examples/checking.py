@@ -47,8 +47,8 @@ def check_enough(task: TrainingTask, examples: Task, cells: Sequence[Cell]) -> N
     Raises:
         SubmitError: there is none in the largest.
     """
-    largest = max(cells, key=lambda cell: cell.batch_size * cell.world_size)
-    needed = largest.batch_size * largest.world_size
+    largest = max(cells, key=lambda cell: cell.global_batch_size)
+    needed = largest.global_batch_size
     if len(examples.train) < needed:
         raise SubmitError(
             f"task {task.name} has {len(examples.train):,} training examples, and a single step "

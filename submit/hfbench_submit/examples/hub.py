@@ -1,26 +1,28 @@
 """Files of the Hub at a pinned revision: from its cache if they are there, else downloaded."""
 
-import os
-import threading
 import urllib.error
-import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from hfbench_submit.examples.libraries import library
+from hfbench_submit.hub_access import (
+    NO_ADDRESS,
+    host_of,
+    hub_endpoint,
+    is_switched_on,
+    is_web_address,
+    within,
+)
 
 _ANSWER_S: Final = 10.0
 """The Hub must say something within so many seconds, name resolution included."""
 _LISTING_S: Final = 60.0
 """And what a repository holds within these."""
-_TRUE: Final = {"1", "ON", "YES", "TRUE"}
 _OFFLINE: Final = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
-
-_T = TypeVar("_T")
 
 
 class HubError(Exception):
@@ -102,7 +104,7 @@ def _downloaded(wanted: Wanted) -> Path:
     hub = library("huggingface_hub")
     place = {"repo_type": wanted.kind, "revision": wanted.revision}
     try:
-        names = _within(_LISTING_S, lambda: hub.HfApi().list_repo_files(wanted.repository, **place))
+        names = within(_LISTING_S, lambda: hub.HfApi().list_repo_files(wanted.repository, **place))
         for name in names:
             if any(fnmatchcase(name, pattern) for pattern in wanted.paths):
                 hub.hf_hub_download(wanted.repository, name, etag_timeout=_ANSWER_S, **place)
@@ -115,17 +117,15 @@ def _downloaded(wanted: Wanted) -> Path:
 
 def _why_silent() -> str:
     """Return why the Hub cannot be asked; nothing if it answers, whatever it says."""
-    if named := [name for name in _OFFLINE if os.environ.get(name, "").upper() in _TRUE]:
+    if named := [name for name in _OFFLINE if is_switched_on(name)]:
         return f"{named[0]} is set"
-    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
-    address = urllib.parse.urlsplit(endpoint)
-    host = address.netloc.rpartition("@")[2]
-    if address.scheme not in ("http", "https"):
-        return "HF_ENDPOINT is no address such as https://huggingface.co"
+    endpoint = hub_endpoint()
+    if not is_web_address(endpoint):
+        return NO_ADDRESS
     try:
-        _within(_ANSWER_S, lambda: _ask(endpoint))
+        within(_ANSWER_S, lambda: _ask(endpoint))
     except Exception as error:
-        return f"{host} cannot be reached: {_words(error)}"
+        return f"{host_of(endpoint)} cannot be reached: {_words(error)}"
     return ""
 
 
@@ -138,35 +138,16 @@ def _ask(endpoint: str) -> None:
         error.close()
 
 
-def _within(seconds: float, act: Callable[[], _T]) -> _T:
-    """Do something in a thread that is left alone after so many seconds.
-
-    Raises:
-        TimeoutError: it took longer.
-        Exception: what it raised.
-    """
-    results: list[_T] = []
-    errors: list[Exception] = []
-
-    def run() -> None:
-        try:
-            results.append(act())
-        except Exception as error:  # it would be lost with the thread
-            errors.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if errors:
-        raise errors[0]
-    if not results:
-        raise TimeoutError(f"no answer within {seconds:g} s")
-    return results[0]
-
-
 def _words(error: BaseException) -> str:
     """Return the first line of what went wrong in the first place; the system's own if it did."""
     reason: Any = getattr(error, "reason", None) or error
-    while isinstance(reason, BaseException) and (cause := reason.__cause__ or reason.__context__):
-        reason = cause
+    if isinstance(reason, BaseException):
+        reason = first_cause(reason)
     return getattr(reason, "strerror", None) or str(reason).partition("\n")[0] or repr(reason)
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """Return what went wrong in the first place."""
+    while cause := error.__cause__ or error.__context__:
+        error = cause
+    return error

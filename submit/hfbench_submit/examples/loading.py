@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from hfbench_submit.errors import SubmitError
 from hfbench_submit.examples.examples import SPLITS
-from hfbench_submit.examples.hub import Wanted
+from hfbench_submit.examples.hub import Wanted, first_cause
 from hfbench_submit.examples.libraries import library
 
 FORMATS: Final = "train.jsonl and validation.jsonl (or .json, .csv, .tsv, .parquet)"
@@ -37,8 +37,13 @@ class Table:
     """One split as it was read: `name` says where from; a column has one value for each row."""
 
     name: str
-    columns: tuple[str, ...]
     dataset: Any
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        names: list[str] = self.dataset.column_names
+        return names
 
     def column(self, name: str) -> list[Any]:
         """Return a column's values, in order."""
@@ -118,21 +123,19 @@ def _read_files(files: list[Path]) -> Table:
             empty = any(words in reason for words in _EMPTY)
             what = "has no examples" if empty else f"cannot be read: {reason}"
             raise SubmitError(f"{name} {what}") from error
-    return Table(name, tuple(dataset.column_names), dataset)
+    return Table(name, dataset)
 
 
 def _read_saved(folder: Path) -> dict[str, Table]:
+    datasets = _datasets()
     try:
-        saved = _datasets().load_from_disk(str(folder))
+        saved = datasets.load_from_disk(str(folder))
     except Exception as error:  # as above
         raise SubmitError(f"{folder} cannot be read: {_reason(error)}") from error
     missing = [split for split in SPLITS if split not in saved]
     if missing:
         raise SubmitError(f"{folder} has no {missing[0]} split, but {', '.join(saved)}")
-    return {
-        split: Table(f"{folder}, {split}", tuple(saved[split].column_names), saved[split])
-        for split in SPLITS
-    }
+    return {split: Table(f"{folder}, {split}", saved[split]) for split in SPLITS}
 
 
 def _datasets() -> Any:
@@ -145,6 +148,5 @@ def _datasets() -> Any:
 
 def _reason(error: BaseException) -> str:
     """Return the first line of what went wrong in the first place."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    error = first_cause(error)
     return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -81,18 +81,18 @@ def _prepare_task(
     suite: Suite, cells: Sequence[Cell], task: Task, folder: Path, prepared: Prepared
 ) -> None:
     """Add what a task's cells need to what is prepared."""
-    name, data = cells[0].task, _facts(task)
+    name = cells[0].task
     tokenizers = {
         model: _tokenizer(suite.models[model], task, prepared.checkpoints)
         for model in dict.fromkeys(cell.model for cell in cells)
     }
+    data = _facts(task, tokenizers)
     for cell in cells:
         key = (name, cell.model, cell.sequence_length)
         if key not in prepared.folders:
             model, tokenizer = suite.models[cell.model], tokenizers[cell.model]
             arrays = _Arrays(name, data["sha256"], model, tokenizer, cell.sequence_length)
             prepared.folders[key] = arrays.folder(folder, task)
-    data["tokenizers"] = {model: tokenizer.facts for model, tokenizer in tokenizers.items()}
     prepared.tasks[name] = data
 
 
@@ -102,13 +102,13 @@ def _tokenizer(model: Model, task: Task, checkpoints: Mapping[str, Path]) -> Tok
     return train_tokenizer(model, task.train)
 
 
-def _facts(task: Task) -> TaskData:
+def _facts(task: Task, tokenizers: Mapping[str, Tokenizer]) -> TaskData:
     return {
         "source": task.source,
         "sha256": task.sha256(),
         "train_examples": len(task.train),
         "validation_examples": len(task.validation),
-        "tokenizers": {},
+        "tokenizers": {model: tokenizer.facts for model, tokenizer in tokenizers.items()},
     }
 
 

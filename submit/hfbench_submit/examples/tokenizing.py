@@ -37,12 +37,10 @@ def checkpoint_tokenizer(model: Model, folder: Path) -> Tokenizer:
     Raises:
         SubmitError: it cannot be read, or has ids that the model has not.
     """
-    path = folder / TOKENIZER
+    path, tokenizers = folder / TOKENIZER, library("tokenizers")
     try:
         document = strict_json(path.read_bytes())
-        tokenizer = library("tokenizers").Tokenizer.from_file(str(path))
-    except SubmitError:
-        raise
+        tokenizer = tokenizers.Tokenizer.from_file(str(path))
     except Exception as error:  # the library has no error of its own
         raise SubmitError(f"{path} is no tokenizer that can be read: {error}") from error
     if tokenizer.get_vocab_size() > model.config["vocab_size"]:

@@ -1,12 +1,14 @@
 """A machine that follows: it launches a worker whenever the leader says so, and writes nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from hfbench_submit.errors import SubmitError
 from hfbench_submit.launching.joining import facts_of
 from hfbench_submit.launching.launcher import Launcher
-from hfbench_submit.launching.lines import LostError, Message
+from hfbench_submit.launching.lines import Line, LostError, Message
 from hfbench_submit.launching.listening import Heard
 from hfbench_submit.launching.meeting import Invitation, Say
 from hfbench_submit.launching.nodes import OK, STOPPED
@@ -35,10 +37,8 @@ class Follower:
         Raises:
             SubmitError: it does not, because something differs.
         """
-        try:
-            self._line.say("hello", facts=facts_of(self._plan))
-        except LostError as error:
-            self._lost(error)
+        with self._leader() as leader:
+            leader.say("hello", facts=facts_of(self._plan))
         self._say(f"ready; waiting for the machine that leads at {self._address}")
         answer = self._hear()
         if answer["event"] == "refused":
@@ -62,10 +62,9 @@ class Follower:
 
     def _hear(self) -> Message:
         """Wait for what the leader says, for as long as it is there."""
-        try:
-            return self._line.hear(None) or {}
-        except LostError as error:
-            self._lost(error)
+        with self._leader() as leader:
+            message = leader.hear(None)
+        return message or {}
 
     def _launch(self, message: Message) -> None:
         slot = Slot(**message["slot"])
@@ -73,10 +72,8 @@ class Follower:
             ended = self._run(slot, message["place"], message["hash_seed"], caches)
         label = self._plan.environments[slot.environment].facts["label"]
         self._say(f"{slot.cell}  {label}  {ended.get('reason') or ended['status']}")
-        try:
-            self._line.say("ended", **ended)
-        except LostError as error:
-            self._lost(error)
+        with self._leader() as leader:
+            leader.say("ended", **ended)
 
     def _run(
         self, slot: Slot, place: dict[str, Any], hash_seed: int, caches: Path
@@ -103,8 +100,13 @@ class Follower:
         self._stopped = self._stopped or said
         return Heard.STOP if said else Heard.MORE_TO_COME
 
-    def _lost(self, error: LostError) -> NoReturn:
-        raise SubmitError(
-            f"the machine that leads at {self._address} is gone: {error}. Run the same command on "
-            "every machine to go on"
-        ) from error
+    @contextmanager
+    def _leader(self) -> Iterator[Line]:
+        """Give the line to the leader, and tell what to do if it is lost."""
+        try:
+            yield self._line
+        except LostError as error:
+            raise SubmitError(
+                f"the machine that leads at {self._address} is gone: {error}. Run the same command "
+                "on every machine to go on"
+            ) from error

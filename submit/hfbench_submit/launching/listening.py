@@ -39,7 +39,8 @@ class Listener:
     """Takes in a worker's answers and the end of what it prints, neither without bound.
 
     `messages` are the answers, the last one of each event; `phase` is the last phase that the
-    worker began; `tail` is the end of what it printed.
+    worker began; `tail` is the end of what it printed; `ended` says that the worker has ended, as
+    far as its descriptors tell.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Listener:
         self._silent_since = monotonic()
         self._on_message = on_message
         self._beside = beside or {}
-        self._said_all, self._ended, self._end = False, False, end
+        self._said_all, self.ended, self._end = False, False, end
         self._selector = selectors.DefaultSelector()
         for descriptor, handler in ((answer, self._hear), (printed, self._keep_tail)):
             os.set_blocking(descriptor, False)
@@ -106,7 +107,7 @@ class Listener:
         it has said all, it gets a short while to exit. The event `until` ends the sleep as well.
         """
         self._silent_since = monotonic()
-        while not self._ended and until not in self.messages:
+        while not self.ended and until not in self.messages:
             ready = self._selector.select(max(0.0, self._deadline(timeout_s) - monotonic()))
             if not ready:
                 return not self._said_all
@@ -123,7 +124,7 @@ class Listener:
             self._take_beside(key.fd)
             return
         if key.data is None:
-            self._ended = True
+            self.ended = True
             self._empty_the_pipes()
             return
         part = _read(key.fd)
@@ -133,7 +134,7 @@ class Listener:
             self._selector.unregister(key.fileobj)
             if key.data == self._hear:
                 self._has_said_all()
-                self._ended = self._ended or self._end is None
+                self.ended = self.ended or self._end is None
 
     def _take_beside(self, descriptor: int) -> None:
         heard = self._beside[descriptor]()
@@ -159,7 +160,7 @@ class Listener:
     def _refuse_flood(self) -> None:
         reason = f"the worker answered more than {MOST_ANSWER_BYTES} bytes; it was killed"
         self.messages = {"failed": {"event": "failed", "status": "error", "reason": reason}}
-        self._line, self._said_all, self._ended = b"", True, True
+        self._line, self._said_all, self.ended = b"", True, True
 
     def _hear_line(self, line: bytes) -> None:
         """Keep a message; a line that is none, or was cut off by a crash, is dropped."""

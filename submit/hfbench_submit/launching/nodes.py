@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from hfbench_schema.submission import OUT_OF_MEMORY
 from hfbench_submit.errors import SubmitError
 from hfbench_submit.launching.lines import Line, LostError, Message
 from hfbench_submit.launching.listening import Beside, Heard
@@ -29,7 +30,7 @@ CAUSE_S = 3.0
 """For how long other machines may say what went wrong once the leader's worker has failed."""
 OK, STOPPED = "ok", "stopped"
 """How another machine's worker ended that did its part, or that the leader had stopped."""
-_FAILURES = ("oom_device", "oom_host", "unsupported", "timeout")
+_FAILURES = (*OUT_OF_MEMORY, "unsupported", "timeout")
 """What a failure is called whose kind is known; any other is an `error`."""
 _CONSEQUENCE = "a rank on another machine"
 """How the reason of a worker begins that noticed no more than that another one is gone."""
@@ -61,7 +62,7 @@ class _Member:
         try:
             for message in self.line.heard():
                 if message["event"] == "ended":
-                    self.ended = message
+                    self.ended = _with_status(message)
         except LostError as error:
             self.lost = "" if self.ended else str(error)
             return Heard.NO_MORE_TO_COME if self.ended else Heard.STOP
@@ -80,6 +81,12 @@ class _Member:
         status = ended.get("status")
         reason = f"{self.name}: {ended.get('reason')}"
         return (status if status in _FAILURES else "error"), reason
+
+
+def _with_status(ended: Message) -> Message:
+    if not isinstance(ended.get("status"), str):
+        raise LostError("it does not say how its worker ended")
+    return ended
 
 
 class Team:

@@ -98,7 +98,7 @@ def run_worker(
             descriptors = (answer.fileno(), worker.stdout.fileno(), end)
             with Listener(*descriptors, on_message, beside) as heard:
                 timed_out = heard.listen(timeout_s)
-            if not timed_out:
+            if heard.ended:  # if not, it has had its time to end
                 await_exit(worker)
         wall_ns = perf_counter_ns() - start
     return WorkerOutcome(

@@ -94,10 +94,10 @@ def _training_seconds(
     share = cores if cell.device != "cpu" else cores / cell.world_size
     call = _call_seconds(model, size, cell, share)
     compiling = COMPILINGS * COMPILE_S.get(cell.mode, 0.0)
-    epochs, steps = training_length(suite, cell)
     if role == "memory":
         return compiling + _CALLS[role] * (PASSES * call + STEP_S)
-    batch = cell.batch_size * cell.world_size
+    epochs, steps = training_length(suite, cell)
+    batch = cell.global_batch_size
     evaluations = epochs * suite.tasks[cell.task].validation_examples / batch
     return compiling + steps * (PASSES * call + STEP_S) + evaluations * call
 

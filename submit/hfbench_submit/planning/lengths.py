@@ -17,4 +17,4 @@ def training_length(suite: Suite, cell: Cell, data: TaskData | None = None) -> t
     assert recipe is not None  # noqa: S101 - every model of such a suite has one
     examples = data["train_examples"] if data else suite.tasks[cell.task].train_examples
     epochs = int(recipe["epochs"])
-    return epochs, epochs * (examples // (cell.batch_size * cell.world_size))
+    return epochs, epochs * (examples // cell.global_batch_size)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from hfbench_schema.rules_places import RESULTS
 from hfbench_schema.submission import (
     HOPELESS_STATUSES,
+    RESULTS,
     SECOND_ATTEMPTS,
     ProcessRun,
     role_of,

@@ -41,17 +41,13 @@ def training_row(suite: Suite | None, cell: Cell, runs: Sequence[ProcessRun]) ->
     """
     measured = [run for run in runs if is_measured(run, "training")]
     speeds = [found for run in measured if (found := speed(run, cell))]
-    seeds, diverged = ({run["block"] for run in some} for some in (runs, _diverged(runs)))
+    diverged = {run["block"] for run in runs if run["status"] == DIVERGED}
     return (
         *_speed_figures(speeds),
         _score(suite, cell, measured),
-        f"{len({run['block'] for run in measured})}/{len(seeds)}",
+        f"{len({run['block'] for run in measured})}/{len({run['block'] for run in runs})}",
         str(len(diverged)) if diverged else "",
     )
-
-
-def _diverged(runs: Sequence[ProcessRun]) -> list[ProcessRun]:
-    return [run for run in runs if run["status"] == DIVERGED]
 
 
 def _speed_figures(speeds: Sequence[Speed]) -> tuple[str, str, str, str]:

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from hfbench_schema.contamination import contamination_causes
-from hfbench_schema.rules_places import RESULTS
-from hfbench_schema.submission import MEASURED_STATUSES, Anchor, ProcessRun
+from hfbench_schema.submission import MEASURED_STATUSES, RESULTS, Anchor, ProcessRun
 from hfbench_submit.launching.launcher import Launcher
 from hfbench_submit.launching.listening import OnMessage
 from hfbench_submit.launching.nodes import Team
