@@ -87,11 +87,13 @@ def _check_devices(plan: dict[str, Any], ranks: int) -> None:
 
 
 def _shares(cpus: list[int] | None, ranks: int) -> list[list[int]]:
-    """Return each rank's part of the CPUs, all of the same size; if there are fewer, the first."""
+    """Return each rank's part of the CPUs, all of the same size; if there are too few, one."""
     if not cpus:
         return []
+    if len(cpus) < ranks:
+        return [[cpus[i % len(cpus)]] for i in range(ranks)]
     part = len(cpus) // ranks
-    return [cpus[i * part : (i + 1) * part] if part else cpus[:1] for i in range(ranks)]
+    return [cpus[i * part : (i + 1) * part] for i in range(ranks)]
 
 
 def _launch(plan: dict[str, Any], ranks: int, folder: Path) -> MeasurementError | None:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from functools import cache
 
 from hfbench_schema.cells import Cell, dominates, parse_cell
-from hfbench_schema.submission import MEASURED_STATUSES, OUT_OF_MEMORY, ProcessRun, role_of
+from hfbench_schema.submission import OUT_OF_MEMORY, RESULTS, ProcessRun, role_of
 from hfbench_submit.planning.slots import Slot
 
 SKIPPED = "skipped_dominated"
-_TELLING = (*MEASURED_STATUSES, *OUT_OF_MEMORY)
+_TELLING = (*RESULTS, *OUT_OF_MEMORY)
 
 _cell = cache(parse_cell)
 
