@@ -1,5 +1,6 @@
 """Submissions and findings on the terminal."""
 
+import textwrap
 from pathlib import Path
 
 import click
@@ -20,10 +21,8 @@ def print_submission(path: Path, report: Report) -> None:
     for table in submission_tables(submission):
         console.print(table)
         click.echo()
-    for reason in reasons(submission):
-        click.echo(f"  {reason}")
-    for found in report.findings:
-        click.echo(f"  {found}")
+    for text in (*reasons(submission), *map(str, report.findings)):
+        click.echo(_wrapped(text, console.width))
 
 
 def print_summary(path: Path) -> None:
@@ -38,3 +37,15 @@ def print_findings(path: Path, report: Report) -> None:
     click.echo(f"{path}: {'accepted' if report.accepted else 'refused'}")
     for found in report.findings:
         click.echo(f"  {found}")
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Indent a sentence; cell ids and versions in it stay whole, to be copied."""
+    return textwrap.fill(
+        text,
+        width,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
