@@ -284,5 +284,5 @@ def diverge(run: Document, step: int) -> None:
     record["epochs"] = record["epochs"][:epochs]
     record["losses_micro"] = [*record["losses_micro"][:step], None]
     record["steps_ns"] = [steps[: step + 1] for steps in record["steps_ns"]]
-    reason = f"the loss is not finite in step {step} of 192 (epoch {epochs + 1})"
+    reason = f"the loss is not finite in step {step} of 320 (epoch {epochs + 1})"
     run.update(status="diverged", reason=reason)

@@ -142,8 +142,8 @@ def test_diverged_trainings_are_listed_and_not_dropped(folder: Path) -> None:
     assert score["points"][0] == pytest.approx(points(document, AMP)[1], abs=1e-4)
     assert score["points"][1] == 50
     assert [(d["seed"], d["reason"]) for d in group["diverged"]] == [
-        (seed, "the loss is not finite in step 30 of 192 (epoch 1)"),
-        (seed + 1, "the loss is not finite in step 100 of 192 (epoch 2)"),
+        (seed, "the loss is not finite in step 30 of 320 (epoch 1)"),
+        (seed + 1, "the loss is not finite in step 100 of 320 (epoch 2)"),
         (
             seed + 2,
             "accuracy is 50.0, no more than by always answering with the more frequent label",

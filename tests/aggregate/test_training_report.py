@@ -94,12 +94,12 @@ def test_effects_find_what_was_planted(folder: Path) -> None:
 
 
 def test_compiling_pays_after_the_steps_that_make_up_for_it(folder: Path) -> None:
-    """3 s of compiling against 20 ms that become 16 ms: 750 steps, and 192 are trained."""
+    """3 s of compiling against 20 ms that become 16 ms: 750 steps, and 320 are trained."""
     (group,) = report(folder, Trainer().document(factorial()))
     row = named(group["break_even"], "compile")
     assert row["low"] < 750 < row["high"]
     assert row["steps"] == pytest.approx(750, rel=0.1)
-    assert (row["trained_steps"], row["process_runs"]) == (192, [4, 4])
+    assert (row["trained_steps"], row["process_runs"]) == (320, [4, 4])
     assert row["end_to_end"]["high"] < 1
     assert [row["name"] for row in group["break_even"]] == [
         "compile",
@@ -142,14 +142,14 @@ def test_what_a_platform_cannot_do_is_said_in_its_words(folder: Path) -> None:
     document = Trainer().document({FP32: Truth(), AMP: Truth()})
     moment, words = document["sitting"]["finished_at"], "XLA can't | do <this> here"
     runs = [failed(COMPILE, 0, "unsupported", words, moment)]
-    runs += [failed(BOTH, block, "oom_host", "in step 3 of 192", moment) for block in range(2)]
+    runs += [failed(BOTH, block, "oom_host", "in step 3 of 320", moment) for block in range(2)]
     runs.append(failed(AMP, 4, "timeout", "step 1 took 600 s", moment))
     document["process_runs"] += runs
     document["protocol"]["process_runs"] = 5
     (group,) = report(folder, document)
     assert [(r["name"], r["status"], r["reason"], r["process_runs"]) for r in group["missing"]] == [
         ("compile", "unsupported", words, 1),
-        ("AMP bf16 + compile", "oom_host", "in step 3 of 192", 2),
+        ("AMP bf16 + compile", "oom_host", "in step 3 of 320", 2),
     ]
     assert named(group["arms"], "AMP bf16")["flags"] == [
         "1 process run failed: timeout (step 1 took 600 s)"

@@ -17,7 +17,7 @@ from hfbench_worker.latency import TOLERANCES
 PUBLISHED = {
     ("inference", 1): "2fa7a56c9247f22ddfd09152300cb7823fb83fe59ee08add13812a2ff97ddc48",
     ("smoke", 1): "5804b765f995c5fd4a1d1e694497bfad6bd4dc43dbbe85e72015da1d0ca94afb",
-    ("training", 1): "692757eb717b24808f8af4dc012a8bab1b4cac941b927e792031023664635b40",
+    ("training", 1): "5172e88e2740ca026c813f7166230981a7376e61f08792d1df558f81a781f362",
 }
 
 

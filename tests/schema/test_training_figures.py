@@ -138,14 +138,14 @@ def test_the_steady_end_of_every_pattern_of_fast_and_slow() -> None:
 
 
 def test_speed_counts_all_devices_and_real_tokens() -> None:
-    steps = [[10 * MILLISECOND] * 96, [20 * MILLISECOND] * 96]
+    steps = [[10 * MILLISECOND] * 160, [20 * MILLISECOND] * 160]
     found = speed_of(RANKS, steps_ns=steps, compiled_steps=[])
     assert found is not None
-    assert (found.step, found.steady_steps) == (20 * MILLISECOND, 96)
+    assert (found.step, found.steady_steps) == (20 * MILLISECOND, 160)
     assert found.examples_per_s == pytest.approx(64 / 0.02)
-    assert found.tokens_per_s == pytest.approx(3 * 900 / 96 / 0.02)
-    assert found.loading == 3 * MILLISECOND
-    assert found.evaluation == 300 * MILLISECOND
+    assert found.tokens_per_s == pytest.approx(5 * 900 / 160 / 0.02)
+    assert found.loading == 5 * MILLISECOND
+    assert found.evaluation == 500 * MILLISECOND
     assert found.end_to_end == 4 * 10**9
 
 

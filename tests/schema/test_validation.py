@@ -140,7 +140,7 @@ def test_each_block_has_a_seed_of_its_own(document: Document) -> None:
 def test_a_training_that_diverges_at_once_has_no_epoch(document: Document) -> None:
     document = trained(document)
     first = training(BF16, steps=1, epochs=0, salt=9)
-    first |= {"status": "diverged", "reason": "the loss is not finite in step 1 of 192"}
+    first |= {"status": "diverged", "reason": "the loss is not finite in step 1 of 320"}
     first["training"] |= {"losses_micro": [None], "compiled_steps": [0]}
     document["process_runs"].append(first)
     assert rules(canonical_bytes(document)) == set()
@@ -152,7 +152,7 @@ def test_a_training_that_diverges_at_once_has_no_epoch(document: Document) -> No
 def test_several_machines_share_what_they_can(document: Document) -> None:
     """They share cells whose ranks they divide among them, and one measures the others alone."""
     document = trained(document)
-    shared = training(TASK.format("torch-eager", "fp32", 4), steps=48, ranks=4, salt=0)
+    shared = training(TASK.format("torch-eager", "fp32", 4), steps=80, ranks=4, salt=0)
     document["process_runs"].append(shared)
     for nodes in (2, 4, 8):
         document["protocol"]["nodes"] = nodes
@@ -167,7 +167,7 @@ def test_a_rank_may_wait_while_another_still_evaluates(document: Document) -> No
 
 def test_failed_trainings_need_no_record(document: Document) -> None:
     document = trained(document)
-    failed = {"status": "oom_host", "reason": "in step 3 of 192 (epoch 1): killed by the kernel"}
+    failed = {"status": "oom_host", "reason": "in step 3 of 320 (epoch 1): killed by the kernel"}
     plain = bare({"cell": BF16, "role": "training", "caches": "empty", **failed})
     document["process_runs"].append(plain)
     assert rules(canonical_bytes(document)) == {"HFB040"}

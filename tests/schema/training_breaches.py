@@ -52,9 +52,9 @@ def trainings() -> list[Document]:
     return [
         training(EAGER, salt=1),
         training(EAGER, salt=2) | {"environment": 1},
-        training(RANKS, steps=96, ranks=2, salt=3),
-        training(MIRRORED, steps=96, salt=4),
-        diverged | {"status": "diverged", "reason": "the loss is not finite in step 70 of 192"},
+        training(RANKS, steps=160, ranks=2, salt=3),
+        training(MIRRORED, steps=160, salt=4),
+        diverged | {"status": "diverged", "reason": "the loss is not finite in step 70 of 320"},
         training(TASK.format("torch-compile", "fp32", 1), salt=6) | foreign
         | {"status": "contaminated"},
         training(TASK.format("torch-compile", "fp32", 1), salt=7) | {"attempt": 1},
@@ -67,7 +67,7 @@ def trainings() -> list[Document]:
 
 
 def training(
-    cell: str, *, block: int = 0, steps: int = 192, ranks: int = 1, epochs: int = 3, salt: int
+    cell: str, *, block: int = 0, steps: int = 320, ranks: int = 1, epochs: int = 5, salt: int
 ) -> Document:
     """Return a process run of the role `training`; `salt` makes its times its own."""
     times = [[MILLISECOND + salt + rank] * steps for rank in range(ranks)]
@@ -126,8 +126,8 @@ def recorded_calls(document: Document) -> None:
 
 
 HUB = put("hub", "tasks", "sst2", "source")
-FAILED = {"status": "error", "reason": "in step 3 of 192 (epoch 1): no such thing"}
-TOO_LONG = (7 + 192 + 3 * (2 + 16)) * 600 * SECOND + 61 * SECOND
+FAILED = {"status": "error", "reason": "in step 3 of 320 (epoch 1): no such thing"}
+TOO_LONG = (7 + 320 + 5 * (2 + 16)) * 600 * SECOND + 61 * SECOND
 
 TRAINED: dict[str, list[Change]] = {
     "HFB031": [record(PLAIN, "epochs", 0, "training_ns", value=3 * SECOND)],
@@ -159,17 +159,17 @@ TRAINED: dict[str, list[Change]] = {
         shortened(PLAIN, "steps_ns", 0),
         shortened(DISTRIBUTED, "steps_ns", 1),
         shortened(DISTRIBUTED, "steps_ns"),
-        record(TENSORFLOW, "steps_ns", value=[[5] * 96, [6] * 96]),
+        record(TENSORFLOW, "steps_ns", value=[[5] * 160, [6] * 160]),
         shortened(PLAIN, "losses_micro"),
         shortened(PLAIN, "epochs"),
-        record(DISTRIBUTED, "epochs", 2, "loading_ns", value=[MILLISECOND]),
+        record(DISTRIBUTED, "epochs", 4, "loading_ns", value=[MILLISECOND]),
         record(PLAIN, "epochs", value=[]),
         record(DIVERGED, "epochs", value=[]),
         put(2080, "tasks", "grammar", "train_examples"),
         shortened(DISTURBED, "losses_micro"),
     ],
     "HFB065": [
-        record(PLAIN, "losses_micro", 191, value=None),
+        record(PLAIN, "losses_micro", 319, value=None),
         record(PLAIN, "losses_micro", 3, value=None),
         record(DIVERGED, "losses_micro", 69, value=700_000),
         record(DIVERGED, "losses_micro", 0, value=None),
@@ -177,7 +177,7 @@ TRAINED: dict[str, list[Change]] = {
     "HFB066": [
         record(PLAIN, "compiled_steps", value=[1, 0]),
         record(PLAIN, "compiled_steps", value=[1, 1]),
-        record(PLAIN, "compiled_steps", value=[192]),
+        record(PLAIN, "compiled_steps", value=[320]),
     ],
     "HFB067": [
         record(PLAIN, "epochs", 1, "training_ns", value=60 * MILLISECOND),

@@ -204,14 +204,14 @@ def test_the_record_of_a_training_passes_through(status: str) -> None:
         "status": status,
         "training": made["training"],
         "phases_ns": made["phases_ns"],
-        **({} if status == "ok" else {"reason": "the loss is not finite\n in step 3 of 192"}),
+        **({} if status == "ok" else {"reason": "the loss is not finite\n in step 3 of 320"}),
     }
     loaded = {"packages": {}, "threads": made["threads"], "placement": {"cpus": 2, "pinned": True}}
     outcome = WorkerOutcome({"loaded": loaded, "measured": measured}, 1, 0, False, 0, "", "", 1.0)
     fields = outcome_fields(outcome, {}, 600)
     assert fields["training"] == made["training"]
     assert fields["status"] == status
-    reason = None if status == "ok" else "the loss is not finite | in step 3 of 192"
+    reason = None if status == "ok" else "the loss is not finite | in step 3 of 320"
     assert fields.get("reason") == reason
 
 
