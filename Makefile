@@ -15,7 +15,7 @@ STORE := build/demo/store
 RESULTS := build/demo/results
 SITE := build/demo/site
 
-.PHONY: demo test check bias clean
+.PHONY: demo test check bias rules clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/demo.stamp ## measure two transformers versions here, and read the verdict
@@ -54,6 +54,9 @@ $(VENV)/dev.stamp: pyproject.toml | $(VENV)/bin/pip
 
 bias: $(VENV)/dev.stamp ## compare hfbench with a bare timing loop
 	$(BIN)/python -m benchmarks.harness_bias
+
+rules: $(VENV)/dev.stamp ## make the pages of docs/rules from the catalogue
+	$(BIN)/python -m hfbench_schema.rule_pages docs/rules
 
 clean: ## remove everything that was built, environments included
 	rm -rf $(VENV) .cache build

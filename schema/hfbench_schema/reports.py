@@ -3,12 +3,37 @@
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, Final
 
 from hfbench_schema.canonical import strict_json
 
-RULES_VERSION = 3
+RULES_VERSION = 4
+ERROR: Final = "error"
+QUARANTINE: Final = "quarantine"
+"""Stored, but counted only once a maintainer has looked: it may be true, and cannot be shown."""
 _LONGEST_VALUE = 200
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One entry of the catalogue: what a rule says when it is broken, and what it is for.
+
+    `severity` is `error`, `quarantine` or `warning`; `since` the first version of the rules that
+    has it.
+    """
+
+    id: str
+    group: str
+    severity: str
+    since: int
+    message: str
+    mend: str
+    why: str
+
+    @property
+    def page(self) -> str:
+        """Where it is documented, from the root of the source."""
+        return f"docs/rules/{self.id}.md"
 
 
 @dataclass(frozen=True)
@@ -36,15 +61,19 @@ class Report:
     @property
     def accepted(self) -> bool:
         """Whether no finding is an error."""
-        return all(finding.severity != "error" for finding in self.findings)
+        return all(finding.severity != ERROR for finding in self.findings)
+
+    @property
+    def quarantined(self) -> bool:
+        """Whether it is accepted, but not to be counted until a maintainer has looked."""
+        return self.accepted and any(found.severity == QUARANTINE for found in self.findings)
 
 
 @cache
-def message_catalogue() -> dict[str, dict[str, str]]:
-    """Return severity, message template and mend of every rule, by id."""
+def message_catalogue() -> dict[str, Rule]:
+    """Return every rule, by id, in their order."""
     file = resources.files("hfbench_schema") / "messages.json"
-    catalogue: dict[str, dict[str, str]] = strict_json(file.read_bytes())
-    return catalogue
+    return {name: Rule(name, **entry) for name, entry in strict_json(file.read_bytes()).items()}
 
 
 def finding(rule: str, pointer: str = "", **values: Any) -> Finding:
@@ -55,8 +84,8 @@ def finding(rule: str, pointer: str = "", **values: Any) -> Finding:
     """
     entry = message_catalogue()[rule]
     safe = {name: printable(value) for name, value in values.items()}
-    message = entry["message"].format_map(safe)
-    return Finding(rule, entry["severity"], printable(pointer), message, entry["mend"])
+    message = entry.message.format_map(safe)
+    return Finding(rule, entry.severity, printable(pointer), message, entry.mend)
 
 
 def printable(value: object) -> str:

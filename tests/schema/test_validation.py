@@ -269,7 +269,7 @@ def test_every_rule_in_the_catalogue_has_a_breach() -> None:
 def test_messages_name_only_values_that_rules_supply() -> None:
     source = "".join(p.read_text() for p in Path("schema/hfbench_schema").glob("*.py"))
     for rule, entry in message_catalogue().items():
-        for name in re.findall(r"{(\w+)}", entry["message"]):
+        for name in re.findall(r"{(\w+)}", entry.message):
             if rule in source:
                 assert re.search(rf'"{rule}"[^\n]*(\n[^\n]*){{0,3}}\b{name}=', source), (rule, name)
 
