@@ -1,5 +1,6 @@
 """`hfbench-submit`: run a suite, look at a submission, check it, propose it."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -12,16 +13,17 @@ from hfbench_schema.suites import UnknownSuiteError
 from hfbench_schema.validation import validate as validate_bytes
 from hfbench_submit.commands.doctor import doctor
 from hfbench_submit.commands.envs import envs
+from hfbench_submit.commands.outbox import outbox
 from hfbench_submit.commands.printing import print_findings, print_submission
-from hfbench_submit.commands.run import run
+from hfbench_submit.commands.run import INTERRUPTED, run
 from hfbench_submit.commands.slurm import slurm
 from hfbench_submit.commands.suites import suites
+from hfbench_submit.commands.upload import upload
+from hfbench_submit.commands.validate import validate
 from hfbench_submit.errors import SubmitError
-from hfbench_submit.proposals import propose
 
 FAILED = 1
 USAGE = 2
-INTERRUPTED = 130
 _DOCUMENT = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -36,6 +38,9 @@ commands.add_command(slurm)
 commands.add_command(suites)
 commands.add_command(envs)
 commands.add_command(doctor)
+commands.add_command(validate)
+commands.add_command(upload)
+commands.add_command(outbox)
 
 
 @commands.command()
@@ -45,29 +50,9 @@ def show(documents: tuple[Path, ...]) -> None:
     for path in documents:
         report = validate_bytes(path.read_bytes(), name=path.name)
         if not report.accepted:
-            print_findings(path, report)
+            print_findings(str(path), report)
             raise SystemExit(FAILED)
         print_submission(path, report)
-
-
-@commands.command()
-@click.argument("documents", nargs=-1, required=True, type=_DOCUMENT)
-def validate(documents: tuple[Path, ...]) -> None:
-    """Check submissions as the intake will. Exit 1 if one would be refused."""
-    reports = {path: validate_bytes(path.read_bytes(), name=path.name) for path in documents}
-    for path, report in reports.items():
-        print_findings(path, report)
-    if not all(report.accepted for report in reports.values()):
-        raise SystemExit(FAILED)
-
-
-@commands.command()
-@click.argument("documents", nargs=-1, required=True, type=_DOCUMENT)
-@click.option("--store", required=True, type=click.Path(file_okay=False, path_type=Path))
-def upload(documents: tuple[Path, ...], store: Path) -> None:
-    """Propose submissions to a store; its next intake decides."""
-    for path in documents:
-        click.echo(f"proposed {propose(path, store)}")
 
 
 def _interrupt(signum: int, _frame: object) -> NoReturn:
@@ -89,6 +74,9 @@ def main() -> None:
     except UnknownSuiteError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(USAGE)
+    except BrokenPipeError:  # `| head` has seen enough; Python must not try to flush again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
     except (SubmitError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(FAILED)

@@ -17,8 +17,10 @@ from hfbench_schema.submission import (
     TRAINING_ROLES,
 )
 from hfbench_schema.suites import Suite
+from hfbench_submit.commands.upload import required_store, store_option
 from hfbench_submit.environments.environments import DEFAULT_BASE
 from hfbench_submit.launching.meeting import Address
+from hfbench_submit.uploading.destinations import Destination
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _MOST_NODES = 1024
@@ -179,6 +181,13 @@ _OPTIONS = (
         help="Where the journal and the submission go.",
     ),
     click.option(
+        "--upload",
+        "uploads",
+        is_flag=True,
+        help="Propose the submission to --store, and check that this is possible before measuring.",
+    ),
+    store_option,
+    click.option(
         "--json", "as_json", is_flag=True, help="Write events as JSON lines, for programs."
     ),
 )
@@ -189,6 +198,19 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def destination_of(uploads: bool, store: Destination | None) -> Destination | None:
+    """Return where the submission is to be proposed, None if it is not.
+
+    Raises:
+        click.UsageError: there is a store and nothing to do with it, or the reverse.
+    """
+    if uploads:
+        return required_store(store)
+    if store is not None:
+        raise click.UsageError("--store is where to --upload: give both, or neither")
+    return None
 
 
 def check_request(request: Request, suite: Suite) -> None:

@@ -1,5 +1,6 @@
 """Submissions and findings on the terminal."""
 
+import sys
 import textwrap
 from pathlib import Path
 
@@ -32,11 +33,18 @@ def print_summary(path: Path) -> None:
         console.print(line)
 
 
-def print_findings(path: Path, report: Report) -> None:
-    """Print the verdict on a file, and every finding."""
-    click.echo(f"{path}: {'accepted' if report.accepted else 'refused'}")
+def print_findings(name: str, report: Report) -> None:
+    """Print the verdict on a document, and every finding; each in one line to a program."""
+    click.echo(f"{name}: {_verdict(report)}")
+    width = Console().width if sys.stdout.isatty() else sys.maxsize
     for found in report.findings:
-        click.echo(f"  {found}")
+        click.echo(_wrapped(str(found), width))
+
+
+def _verdict(report: Report) -> str:
+    if report.quarantined:
+        return "accepted, to be counted once a maintainer has looked"
+    return "accepted" if report.accepted else "refused"
 
 
 def _wrapped(text: str, width: int) -> str:

@@ -17,6 +17,7 @@ from hfbench_submit.commands.options import (
     Request,
     check_copies,
     check_request,
+    destination_of,
     roles_of,
     run_options,
 )
@@ -29,6 +30,7 @@ from hfbench_submit.commands.together import (
     require_shared_cells,
     team_of,
 )
+from hfbench_submit.commands.upload import report
 from hfbench_submit.environments.environments import Environment, build_environments, canary_of
 from hfbench_submit.errors import SubmitError
 from hfbench_submit.launching.meeting import Invitation
@@ -49,28 +51,38 @@ from hfbench_submit.sitting.journal import (
     unfinished_journals,
 )
 from hfbench_submit.sitting.sitting import measure_sitting
+from hfbench_submit.uploading.destinations import Destination
+from hfbench_submit.uploading.documents import read_documents
+from hfbench_submit.uploading.preflight import check_destination
+from hfbench_submit.uploading.upload import upload
 
 if TYPE_CHECKING:
     from hfbench_submit.examples.preparing import Prepared
 
+INTERRUPTED = 130
 _MOST_NAMED = 10
 
 
 @click.command()
 @run_options
-def run(output: Path, as_json: bool, **asked: Any) -> None:
+def run(
+    output: Path, as_json: bool, uploads: bool, store: Destination | None, **asked: Any
+) -> None:
     """Run SUITE in isolated workers, interleaved over the environments, and write a submission.
 
     Interrupt it whenever you like: the same command goes on where it stopped. A suite of training
     needs the examples of its tasks, from the Hub or from --data.
     """
     console = Console(stderr=True, highlight=False, markup=False)
+    destination = destination_of(uploads, store)
     selection = _selection(Request(**asked), console)
     # Building environments would disturb another measurement as well.
     with (
         meeting_for(selection.request, console.print) as meeting,
         only_measurement(meeting, f"suite {selection.suite.name}", console.print),
     ):
+        if destination and not isinstance(meeting, Invitation):
+            check_destination(destination, console.print)
         plan = _plan(selection, console, output)
         if isinstance(meeting, Invitation):
             follow_to_the_end(meeting, plan, console.print)
@@ -78,10 +90,12 @@ def run(output: Path, as_json: bool, **asked: Any) -> None:
             return
         progress = _progress(plan, console, as_json)
         journal = _measure(plan, meeting, output, progress)
-    _finish(plan, journal, output, progress, as_json)
+    path = _finish(plan, journal, output, progress, as_json)
     if others := unfinished_journals(output):
         console.print(f"unfinished: {', '.join(map(str, others))}, of other commands")
     _require_a_measurement(journal)
+    if destination:
+        _upload(path, destination, progress, as_json)
 
 
 @dataclass(frozen=True)
@@ -119,13 +133,14 @@ def _measure(plan: SittingPlan, meeting: Meeting, output: Path, progress: Progre
 
 def _finish(
     plan: SittingPlan, journal: Journal, output: Path, progress: Progress, as_json: bool
-) -> None:
-    """Write the submission and show it."""
+) -> Path:
+    """Write the submission and show it; return where it is."""
     path = write_submission(plan, journal, output)
     if plan.prepared:
         forget_examples(output)
     _report(path, progress, as_json)
     _say_what_is_left_out(Schedule(plan, 0).left_out(journal.process_runs), progress)
+    return path
 
 
 def _plan(selection: _Selection, console: Console, output: Path) -> SittingPlan:
@@ -233,6 +248,16 @@ def _report(path: Path, progress: Progress, as_json: bool) -> None:
     print_submission(path, validate(path.read_bytes(), name=path.name))
     print_summary(path)
     click.echo(f"\nwrote {path}")
+
+
+def _upload(path: Path, destination: Destination, progress: Progress, as_json: bool) -> None:
+    """Propose the submission; interrupted, the same command would measure another one."""
+    try:
+        outcome = upload(read_documents([path]), destination, progress.note)
+    except KeyboardInterrupt:
+        progress.note(f"to go on: hfbench-submit upload {path} --store {destination}")
+        raise SystemExit(INTERRUPTED) from None
+    report(outcome, progress.note if as_json else click.echo)
 
 
 def _require_a_measurement(journal: Journal) -> None:

@@ -55,15 +55,13 @@ def check_hub() -> Iterator[Check]:
         return
     token = stored_token()
     try:
-        answer = _whoami(endpoint, token)
+        answer = whoami(endpoint, token)
     except HubUnreachableError as error:
         yield Check(_HUB, "warning", str(error), "check the network, the proxy and HF_ENDPOINT")
         yield Check(_TOKEN, "unknown", "the Hub could not be asked")
         return
     yield Check(_HUB, "ok", f"{host_of(endpoint)} answers")
-    yield _token_check(
-        token, answer, _HOW_TO_PROPOSE.format(endpoint=f"https://{host_of(endpoint)}")
-    )
+    yield open_pull_requests_check(endpoint, token, answer)
 
 
 def stored_token() -> str | None:
@@ -79,8 +77,12 @@ def stored_token() -> str | None:
     return None
 
 
-def _whoami(endpoint: str, token: str | None) -> Answer:
-    """Ask within `TIMEOUT_S`, name resolution included."""
+def whoami(endpoint: str, token: str | None) -> Answer:
+    """Ask the Hub who a token belongs to, within `TIMEOUT_S`, name resolution included.
+
+    Raises:
+        HubUnreachableError: it does not answer; the message tells nothing of the token.
+    """
     if not is_web_address(endpoint):
         raise HubUnreachableError(NO_ADDRESS)
     try:
@@ -120,7 +122,9 @@ def _parse(endpoint: str, status: int, body: bytes) -> Answer | HubUnreachableEr
     )
 
 
-def _token_check(token: str | None, answer: Answer, mend: str) -> Check:
+def open_pull_requests_check(endpoint: str, token: str | None, answer: Answer) -> Check:
+    """Judge by the Hub's answer whether a token may open pull requests; a warning says no."""
+    mend = _HOW_TO_PROPOSE.format(endpoint=f"https://{host_of(endpoint)}")
     if token is None:
         return Check(_TOKEN, "warning", "none: results cannot be proposed to the Hub", mend)
     if answer.status in (401, 403):
