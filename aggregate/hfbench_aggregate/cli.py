@@ -1,35 +1,28 @@
 """`hfbench-aggregate`: intake, comparisons, reports on training, releases, verifying a store."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
+from hfbench_aggregate.commands.compact import compact
+from hfbench_aggregate.commands.intake import intake
+from hfbench_aggregate.commands.ledger import ledger
+from hfbench_aggregate.commands.opened import FINDINGS, STORE, BadInputError, opened
 from hfbench_schema import __version__
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from hfbench_aggregate.intake import Decision
     from hfbench_aggregate.loading import Accepted
     from hfbench_aggregate.pairs import Pair
-    from hfbench_aggregate.store import LocalStore
+    from hfbench_aggregate.stores.store import Store
     from hfbench_aggregate.tables import Comparison
     from hfbench_aggregate.training.tables import TrainingGroup
 
 # The commands import what they need when they run: numpy and scipy take most of a second, which
 # neither --help nor a mistyped path should wait for.
-
-FINDINGS = 1
-BAD_INPUT = 2
-_STORE = click.argument("folder", metavar="STORE", type=click.Path(path_type=Path))
-
-
-class _BadInputError(click.ClickException):
-    exit_code = BAD_INPUT
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,38 +30,18 @@ class _BadInputError(click.ClickException):
 def main() -> None:
     """Keep a store of submissions: take them in, compare versions, publish releases.
 
-    STORE is a local folder. Exit status: 0 all well, 1 something was refused or found, 2 the
-    command or the store cannot be used as it is.
+    STORE is a local folder, or a dataset on the Hub, as in hf://datasets/org/name. Exit status: 0
+    all well, 1 something was refused or found, 2 the command or the store cannot be used as it is.
     """
 
 
-@main.command()
-@_STORE
-def intake(folder: Path) -> None:
-    """Decide about every proposal; exit 1 if one is refused.
-
-    Interrupt it whenever you like: the same command goes on where it stopped.
-    """
-    with _opened(folder) as store:
-        from hfbench_aggregate.intake import take_in
-
-        result = take_in(store)
-    for note in result.notes:
-        click.echo(f"note: {note}")
-    for decision in result.decisions:
-        click.echo(_decision_text(decision))
-    outcomes = [decision.outcome for decision in result.decisions]
-    counts = {name: outcomes.count(name) for name in ("accepted", "refused", "known")}
-    click.echo(
-        f"{counts['accepted']} accepted, {counts['refused']} refused, "
-        f"{counts['known']} already in the store"
-    )
-    if counts["refused"]:
-        raise SystemExit(FINDINGS)
+main.add_command(intake)
+main.add_command(ledger)
+main.add_command(compact)
 
 
 @main.command()
-@_STORE
+@STORE
 @click.option("--baseline", required=True, metavar="VERSION", help="As in transformers==4.57.6.")
 @click.option(
     "--candidate",
@@ -84,13 +57,13 @@ def intake(folder: Path) -> None:
     show_default=True,
     help="JSON has the fields of a release's comparisons.json.",
 )
-def compare(folder: Path, baseline: str, candidate: str, output: str) -> None:
+def compare(address: str, baseline: str, candidate: str, output: str) -> None:
     """Compare two versions on every machine that measured both.
 
     A version is package==version, or several with commas between. Environments that differ in
     anything else that is compared (torch, tensorflow, python) are never pooled.
     """
-    with _opened(folder) as store:
+    with opened(address) as store:
         pairs = _pairs(store, baseline, candidate)
         from hfbench_aggregate.comparison import compare_pair
 
@@ -102,7 +75,7 @@ def compare(folder: Path, baseline: str, candidate: str, output: str) -> None:
 
 
 @main.command()
-@_STORE
+@STORE
 @click.option(
     "--format",
     "output",
@@ -111,13 +84,13 @@ def compare(folder: Path, baseline: str, candidate: str, output: str) -> None:
     show_default=True,
     help="JSON has the fields of a release's training.json.",
 )
-def training(folder: Path, output: str) -> None:
+def training(address: str, output: str) -> None:
     """Report what was trained: speed-ups, quality, and what compilers and devices are worth.
 
     One report for each model and task's data on each machine and in each environment. What else
     was trained is compared with fp32 on one device, without a compiler.
     """
-    with _opened(folder) as store:
+    with opened(address) as store:
         groups = _training_groups(store)
     if output == "json":
         click.echo(json.dumps(groups, indent=2, ensure_ascii=False))
@@ -126,34 +99,36 @@ def training(folder: Path, output: str) -> None:
 
 
 @main.command()
-@_STORE
-def release(folder: Path) -> None:
+@STORE
+def release(address: str) -> None:
     """Publish the next release and print its folder.
 
     If nothing has changed since the last one, that is the one printed.
     """
-    with _opened(folder) as store:
+    with opened(address) as store:
         from hfbench_aggregate.publication import publish
 
         published = publish(store)
+        name = store.name
     if published.new:
         click.echo(f"release {published.version}", err=True)
     else:
         click.echo(f"nothing has changed since release {published.version}", err=True)
-    click.echo(published.path)
+    click.echo(f"{name}/{published.path}")
 
 
 @main.command()
-@_STORE
-def verify(folder: Path) -> None:
+@STORE
+def verify(address: str) -> None:
     """Check the whole store; exit 1 on any problem.
 
     Checks the ledger's chain, and every name against the bytes it stands for.
     """
-    with _opened(folder) as store:
+    with opened(address) as store:
+        from hfbench_aggregate.snapshot import newest
         from hfbench_aggregate.verification import verify_store
 
-        result = verify_store(store)
+        result = verify_store(newest(store))
     for problem in result.problems:
         click.echo(f"problem: {problem}")
     click.echo(
@@ -164,30 +139,16 @@ def verify(folder: Path) -> None:
         raise SystemExit(FINDINGS)
 
 
-@contextmanager
-def _opened(folder: Path) -> "Iterator[LocalStore]":
-    """Open a store; turn what can go wrong with it into one message and exit status 2."""
-    from hfbench_aggregate.store import LocalStore, StoreError
-
-    try:
-        yield LocalStore(folder)
-    except StoreError as error:
-        raise _BadInputError(str(error)) from error
-    except OSError as error:
-        raise _BadInputError(
-            f"{error.filename or folder}: {error.strerror or error}. Nothing that was decided is "
-            f"lost: mend that (free space, permissions), then run the same command again"
-        ) from error
-
-
-def _accepted(store: "LocalStore") -> "list[Accepted]":
+def _accepted(store: "Store") -> "list[Accepted]":
     from hfbench_aggregate.ledger import read_ledger
     from hfbench_aggregate.loading import accepted_submissions
+    from hfbench_aggregate.snapshot import newest
 
-    return accepted_submissions(store, read_ledger(store))
+    snapshot = newest(store)
+    return accepted_submissions(snapshot, read_ledger(snapshot))
 
 
-def _pairs(store: "LocalStore", baseline: str, candidate: str) -> "list[Pair]":
+def _pairs(store: "Store", baseline: str, candidate: str) -> "list[Pair]":
     from hfbench_aggregate.reduction import families
     from hfbench_aggregate.selection import SelectionError, selected_pairs
 
@@ -195,31 +156,19 @@ def _pairs(store: "LocalStore", baseline: str, candidate: str) -> "list[Pair]":
     try:
         return selected_pairs(families(submissions), baseline, candidate)
     except SelectionError as error:
-        raise _BadInputError(str(error)) from error
+        raise BadInputError(str(error)) from error
 
 
-def _training_groups(store: "LocalStore") -> "list[TrainingGroup]":
+def _training_groups(store: "Store") -> "list[TrainingGroup]":
     from hfbench_aggregate.training.report import training_rows
 
     groups = training_rows(_accepted(store))
     if not groups:
-        raise _BadInputError(
-            f"{store.root} holds no training. To measure one: hfbench-submit run training "
+        raise BadInputError(
+            f"{store.name} holds no training. To measure one: hfbench-submit run training "
             f"--with transformers==5.23.0"
         )
     return groups
-
-
-def _decision_text(decision: "Decision") -> str:
-    from hfbench_schema.reports import printable
-
-    if decision.outcome == "known":
-        return f"already in the store: {decision.path}"
-    lines = [f"accepted: {decision.path}"]
-    if decision.outcome == "refused":
-        lines = [f"refused: {printable(decision.name)}, with the reasons in {decision.path}"]
-    lines += [f"  {finding}" for finding in decision.report.findings]
-    return "\n".join(lines)
 
 
 def _print_comparisons(comparisons: "list[Comparison]", machines: list[str]) -> None:

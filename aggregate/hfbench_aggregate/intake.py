@@ -1,185 +1,161 @@
 """Intake: decide about every proposal, once, whatever its bytes are.
 
-A document is judged by the validator that its contributor ran, and by what the store holds
-already. It is only ever read. Accepted documents are filed under the month in which they came;
-refused ones are kept in `refused/` beside a report for people. Each decision is in the ledger
-before its proposal goes, so that a killed intake leaves its work to the next one.
+Decisions about many proposals are committed together, documents and ledger entries at once, on the
+revision that they were made from: who finds that another intake was faster begins anew. A proposal
+is settled after its decision is in the ledger, so that a killed intake leaves its work to the next.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
-from pathlib import PurePosixPath
+from random import SystemRandom
+from typing import Final
 
-from hfbench_aggregate.ledger import (
-    ACCEPTED,
-    REFUSED,
-    Ledger,
-    entry_findings,
-    not_before_the_last,
-    read_ledger,
-    record,
-)
-from hfbench_aggregate.loading import read_submission
-from hfbench_aggregate.store import LocalStore, Proposal
-from hfbench_schema import timestamps, tree
-from hfbench_schema.canonical import strict_json
-from hfbench_schema.reports import RULES_VERSION, Report, finding, printable
-from hfbench_schema.rules_bytes import MAXIMUM_BYTES
-from hfbench_schema.submission import Submission
-from hfbench_schema.validation import validate
+from hfbench_aggregate.judging import STORED, Decision, Desk
+from hfbench_aggregate.ledger import read_ledger
+from hfbench_aggregate.settling import note_of
+from hfbench_aggregate.snapshot import newest
+from hfbench_aggregate.stores.store import Change, ConflictError, Proposal, Store, StoreError
+from hfbench_aggregate.wording import counted
+from hfbench_schema import timestamps
+from hfbench_schema.tree import ledger_path
 
-KNOWN = "known"
-"""The outcome of a document that is in the store already."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What became of one proposal: `accepted`, `refused` or `known`; `path` is where it is now."""
-
-    name: str
-    outcome: str
-    report: Report
-    path: PurePosixPath
+BATCH_DOCUMENTS: Final = 50
+BATCH_BYTES: Final = 32 * 1024 * 1024
+"""What one commit takes in at most, and one proposal more."""
+ATTEMPTS: Final = 20
+"""How often a batch is decided anew because another writer was faster."""
+_LONGEST_PAUSE_S: Final = 2.0
+_chance = SystemRandom()
 
 
 @dataclass(frozen=True)
 class Intake:
-    """All decisions of one intake, by name of the proposal; `notes` say what had to be mended."""
+    """All decisions of one intake, in their order.
+
+    `notes` say what had to be mended or could not be looked at; `deferred` names proposals that
+    wait because their author has reached the limit of a day.
+    """
 
     decisions: list[Decision] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    deferred: list[str] = field(default_factory=list)
 
 
-def take_in(store: LocalStore, clock: Callable[[], datetime] = timestamps.now) -> Intake:
-    """Decide about every proposal of a store.
+def take_in(store: Store, clock: Callable[[], datetime] = timestamps.now) -> Intake:
+    """Decide about every proposal that waits in a store now.
 
     Raises:
-        StoreError: the ledger is broken, or another process goes on writing to the store.
-        OSError: the disk is full, or not writable; every proposal is then decided about wholly
-            or still to be decided about, and the next intake goes on.
+        StoreError: the ledger is broken, or the store cannot be used; every proposal is then
+            decided about wholly or still to be decided about, and the next intake goes on.
     """
-    with store.locked():
-        ledger = read_ledger(store)
-        notes = _heal(store, ledger)
-        desk = _Desk(store, ledger, clock)
-        proposals = map(store.read_proposal, store.proposals())  # one in memory at a time
-        return Intake([desk.decide(proposal) for proposal in proposals], notes)
+    result = Intake()
+    result.notes.extend(_heal(store))
+    waiting = store.proposals()
+    while waiting:
+        waiting = _patiently(store, clock, waiting, result)
+    return result
 
 
-def _heal(store: LocalStore, ledger: Ledger) -> list[str]:
-    """Drop the torn last line; its proposal is still there, because it goes last."""
-    torn, ledger.torn = ledger.torn, None
-    if torn is None:
-        return []
-    store.cut(torn.file, torn.kept)
-    return [
-        f"{torn.file}: the last line was torn, as by a crash while it was written; it was no "
-        f"entry yet and has been dropped, and its document is decided about now"
-    ]
-
-
-@dataclass(eq=False)
-class _Desk:
-    """What one intake knows while it decides."""
-
-    store: LocalStore
-    ledger: Ledger
-    clock: Callable[[], datetime]
-
-    @cached_property
-    def paths(self) -> dict[str, PurePosixPath]:
-        """Where documents lie below `submissions/`; also those that a crash kept off the ledger."""
-        return self.store.submissions()
-
-    @cached_property
-    def accepted(self) -> set[str]:
-        return set(self.ledger.accepted())
-
-    @cached_property
-    def sittings(self) -> dict[str, str]:
-        """The sha256 of the accepted submission of each sitting id."""
-        found = {}
-        for sha256 in self.accepted & self.paths.keys():
-            document = read_submission(self.store, self.paths[sha256])
-            found[document["sitting"]["id"]] = sha256
-        return found
-
-    def decide(self, proposal: Proposal) -> Decision:
-        if proposal.sha256 in self.accepted and proposal.data is not None:
-            return self._restore(proposal, proposal.data)
-        moment = not_before_the_last(self.ledger, self.clock())
-        report = _judge(proposal, moment)
-        if proposal.data is None or not report.accepted:
-            return self._refuse(proposal, report, moment)
-        sitting = _sitting_of(proposal.data)
-        if sitting in self.sittings:
-            return self._refuse(proposal, self._second(report, sitting), moment)
-        self.sittings[sitting] = report.sha256
-        return self._accept(proposal, proposal.data, report, moment)
-
-    def _restore(self, proposal: Proposal, data: bytes) -> Decision:
-        """Settle a copy of an accepted document; should that one be missing, this is it."""
-        sha256 = proposal.sha256
-        if sha256 not in self.paths:
-            moment = timestamps.parse_moment(self.ledger.accepted()[sha256]["at"])
-            self.paths[sha256] = tree.submission_path(moment, sha256)
-            self.store.write(self.paths[sha256], data)
-        self.store.withdraw(proposal)
-        return Decision(proposal.name, KNOWN, Report(sha256), self.paths[sha256])
-
-    def _second(self, report: Report, sitting: str) -> Report:
-        first = self.sittings[sitting]
-        found = finding("HFB092", "/sitting/id", sitting=sitting, sha256=first)
-        return Report(report.sha256, (*report.findings, found))
-
-    def _accept(
-        self, proposal: Proposal, data: bytes, report: Report, moment: datetime
-    ) -> Decision:
-        # A crash may have left the document in the folder of the month before.
-        path = self.paths.get(report.sha256, tree.submission_path(moment, report.sha256))
-        record(self.store, self.ledger, {path: data}, report, moment)
-        self.accepted.add(report.sha256)
-        self.paths[report.sha256] = path
-        self.store.withdraw(proposal)
-        return Decision(proposal.name, ACCEPTED, report, path)
-
-    def _refuse(self, proposal: Proposal, report: Report, moment: datetime) -> Decision:
-        path = tree.REFUSED / f"{report.sha256}.txt"
-        if not self._refused_before(report):
-            text = refusal_text(proposal.name, report)
-            record(self.store, self.ledger, {path: text.encode()}, report, moment)
-        self.store.set_aside(proposal)
-        return Decision(proposal.name, REFUSED, report, path)
-
-    def _refused_before(self, report: Report) -> bool:
-        """Whether the ledger says so: a crash came before the move, or it was proposed again."""
-        return any(
-            entry["event"] == REFUSED
-            and entry["sha256"] == report.sha256
-            and entry["rules_version"] == RULES_VERSION
-            and entry["findings"] == entry_findings(report)
-            for entry in self.ledger.entries
+def _heal(store: Store) -> Iterator[str]:
+    """Drop a torn last line; its proposal is still there, because it is settled last."""
+    snapshot = newest(store)
+    ledger = read_ledger(snapshot)
+    if ledger.torn is not None:
+        change = Change("Drop a torn line", {ledger.torn: ledger.files[ledger.torn]})
+        store.commit(snapshot.revision, change)
+        yield (
+            f"{ledger.torn}: the last line was torn, as by a crash while it was written; it was "
+            f"no entry yet and has been dropped, and its document is decided about now"
         )
 
 
-def refusal_text(name: str, report: Report) -> str:
-    """Return the report of a refused proposal for people."""
-    heading = f"{printable(name)} was refused (sha256 {report.sha256}):"
-    return "\n".join([heading, *map(str, report.findings)]) + "\n"
+def _patiently(
+    store: Store, clock: Callable[[], datetime], waiting: list[str], result: Intake
+) -> list[str]:
+    """Take in a batch of `waiting`, until nobody else has been faster; return what still waits."""
+    for attempt in range(ATTEMPTS):
+        try:
+            batch = _Batch(store, clock)
+            rest = batch.gather(waiting)
+            batch.commit()
+        except ConflictError:
+            time.sleep(_chance.uniform(0, min(_LONGEST_PAUSE_S, 0.05 * 2**attempt)))
+        else:
+            batch.settle()
+            result.decisions.extend(one for _, found in batch.judged for one in found)
+            result.deferred.extend(batch.deferred)
+            result.notes.extend(batch.notes)
+            return rest
+    raise StoreError(f"others keep writing to {store.name}: run this again when they have done")
 
 
-def _judge(proposal: Proposal, moment: datetime) -> Report:
-    if proposal.data is not None:
-        return validate(proposal.data, name=proposal.name, now=moment)
-    if proposal.obstacle is not None:
-        found = finding("HFB091", name=proposal.name, obstacle=proposal.obstacle)
-    else:
-        found = finding("HFB001", size=proposal.size, limit=MAXIMUM_BYTES)
-    return Report(proposal.sha256, (found,))
+class _Batch:
+    """Some proposals that are decided about in one commit."""
 
+    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        snapshot = newest(store)
+        ledger = read_ledger(snapshot)
+        self._desk = Desk(snapshot, ledger, ledger.not_before_the_last(clock()))
+        self.judged: list[tuple[Proposal, list[Decision]]] = []
+        self.deferred: list[str] = []
+        self.notes: list[str] = []
 
-def _sitting_of(data: bytes) -> str:
-    document: Submission = strict_json(data)
-    return document["sitting"]["id"]
+    def gather(self, waiting: list[str]) -> list[str]:
+        """Judge proposals until the batch is full; return those that wait for the next one."""
+        for number, proposal_id in enumerate(waiting):
+            if self._is_full():
+                return waiting[number:]
+            self._look_at(proposal_id)
+        return []
+
+    def commit(self) -> None:
+        """Commit documents and ledger entries; nothing if all is in the ledger already."""
+        desk, decisions = self._desk, self._decisions()
+        drafts = [one.draft for one in decisions if one.draft]
+        write = {one.path: one.write for one in decisions if one.path and one.write is not None}
+        if drafts:
+            path = ledger_path(desk.moment)
+            write[path] = desk.ledger.with_entries(drafts, desk.moment).files[path]
+        if write:
+            message = f"Decide about {counted(len(drafts), 'document')}"
+            self._store.commit(desk.snapshot.revision, Change(message, write))
+
+    def settle(self) -> None:
+        """Tell the authors."""
+        for proposal, decisions in self.judged:
+            stored = all(one.outcome in STORED for one in decisions)
+            self._store.settle(proposal, accepted=stored, note=note_of(proposal, decisions))
+
+    def _look_at(self, proposal_id: str) -> None:
+        """Judge one proposal; what hinders that must not hinder the others."""
+        try:
+            self._judge(self._store.proposal(proposal_id))
+        except FileNotFoundError:
+            return  # another intake has settled it
+        except StoreError as error:
+            self.notes.append(f"{proposal_id} waits for the next intake: {error}")
+
+    def _judge(self, proposal: Proposal) -> None:
+        if self._must_wait(proposal):
+            self.deferred.append(f"{proposal.id} by {proposal.author}")
+        else:
+            self.judged.append((proposal, self._desk.judge(proposal)))
+
+    def _must_wait(self, proposal: Proposal) -> bool:
+        """Whether its author has had today's share; what no day has room for is refused."""
+        registry, ledger, moment = self._desk.registry, self._desk.ledger, self._desk.moment
+        now = sum(one.author == proposal.author for one, found in self.judged for _ in found)
+        left = registry.left_today(proposal.author, ledger, moment) - now
+        bounded = proposal.author is not None
+        return bounded and left < len(proposal.files) <= registry.documents_per_day
+
+    def _decisions(self) -> list[Decision]:
+        return [one for _, found in self.judged for one in found]
+
+    def _is_full(self) -> bool:
+        decisions = self._decisions()
+        size = sum(len(one.write or b"") for one in decisions)
+        return len(decisions) >= BATCH_DOCUMENTS or size >= BATCH_BYTES

@@ -6,91 +6,118 @@ last can be changed, dropped or slipped in without breaking the chain, and every
 the line that was last at its time.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Any, Final, TypedDict, get_origin, get_type_hints
+from typing import Final
 
-from hfbench_aggregate.store import LocalStore, StoreError
-from hfbench_schema.canonical import StrictJSONError, canonical_bytes, sha256_hex, strict_json
-from hfbench_schema.reports import RULES_VERSION, Report
+from hfbench_aggregate.ledger_entries import (
+    ACCEPTED,
+    ERASED,
+    QUARANTINED,
+    RELEASED,
+    RETRACTED,
+    SUPERSEDED,
+    Draft,
+    Entry,
+    parse_entry,
+)
+from hfbench_aggregate.snapshot import Snapshot
+from hfbench_aggregate.stores.store import StoreError
+from hfbench_schema.canonical import canonical_bytes, sha256_hex
 from hfbench_schema.timestamps import format_moment, parse_moment
 from hfbench_schema.tree import ledger_path
 
-ACCEPTED: Final = "accepted"
-REFUSED: Final = "refused"
 NO_ENTRY: Final = "0" * 64
 """`prev` of the first entry, and the head of an empty ledger."""
+_COUNTS: Final = {ACCEPTED: True, RELEASED: True, RETRACTED: False, SUPERSEDED: False}
 
 
 class LedgerError(StoreError):
     """The chain is broken; the text names the file and the line."""
 
 
-class EntryFinding(TypedDict):
-    """One finding of the validator, as the ledger keeps it."""
-
-    rule: str
-    pointer: str
-    message: str
-
-
-class Entry(TypedDict):
-    """One decision: `event` is `accepted` or `refused`, `sha256` that of the document's bytes."""
-
-    seq: int
-    prev: str
-    at: str
-    event: str
-    sha256: str
-    submitter: str
-    rules_version: int
-    findings: list[EntryFinding]
-
-
-_FIELDS = {name: get_origin(kind) or kind for name, kind in get_type_hints(Entry).items()}
-
-
-@dataclass(frozen=True)
-class TornLine:
-    """The last line of `file` was cut short while being written; `kept` bytes come before it."""
-
-    file: PurePosixPath
-    kept: int
-
-
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Ledger:
-    """All entries, oldest first, and the sha256 of the line of each."""
+    """All entries, oldest first, and the sha256 of the line of each.
+
+    `files` holds the whole lines of every file; `torn` names the last one if its last line was
+    cut short while being written.
+    """
 
     entries: list[Entry]
     hashes: list[str]
-    torn: TornLine | None
+    files: Mapping[PurePosixPath, bytes]
+    torn: PurePosixPath | None = None
 
     @property
     def head(self) -> str:
         """The sha256 of the last line, or NO_ENTRY."""
         return self.hashes[-1] if self.hashes else NO_ENTRY
 
-    def accepted(self) -> dict[str, Entry]:
-        """Return the first entry that accepts each submission, by sha256, oldest first."""
+    def arrivals(self) -> dict[str, Entry]:
+        """Return the entry by which each stored submission came, by sha256, oldest first.
+
+        Among them those in quarantine and those retracted, which are kept and not counted, but
+        none that was erased.
+        """
         found: dict[str, Entry] = {}
         for entry in self.entries:
-            if entry["event"] == ACCEPTED:
+            if entry["event"] in (ACCEPTED, QUARANTINED):
                 found.setdefault(entry["sha256"], entry)
+            elif entry["event"] == ERASED:
+                found.pop(entry["sha256"], None)
         return found
 
+    def accepted(self) -> dict[str, Entry]:
+        """Return the arrivals that count now: accepted or released, and not taken back since."""
+        counts: dict[str, bool] = {}
+        for entry in self.entries:
+            if entry["event"] in _COUNTS:
+                counts[entry["sha256"]] = _COUNTS[entry["event"]]
+        return {name: entry for name, entry in self.arrivals().items() if counts.get(name)}
 
-def read_ledger(store: LocalStore) -> Ledger:
+    def erased(self) -> set[str]:
+        """Return the documents whose bytes were deleted, and must not come again."""
+        return {entry["sha256"] for entry in self.entries if entry["event"] == ERASED}
+
+    def not_before_the_last(self, moment: datetime) -> datetime:
+        """Return `moment`, or that of the last entry if the clock has been set back since."""
+        if not self.entries:
+            return moment
+        return max(moment, parse_moment(self.entries[-1]["at"]))
+
+    def with_entries(self, drafts: Iterable[Draft], moment: datetime) -> "Ledger":
+        """Return the ledger with these decisions at its end, made at `moment`.
+
+        What a commit must write then is `files[ledger_path(moment)]`. `moment` must be
+        `not_before_the_last`.
+        """
+        entries, hashes, path = list(self.entries), list(self.hashes), ledger_path(moment)
+        lines = [self.files.get(path, b"")]
+        for draft in drafts:
+            prev = hashes[-1] if hashes else NO_ENTRY
+            entries.append(draft.entry(len(entries) + 1, prev, format_moment(moment)))
+            line = canonical_bytes(entries[-1])
+            hashes.append(sha256_hex(line))
+            lines.append(line + b"\n")
+        return Ledger(entries, hashes, {**self.files, path: b"".join(lines)})
+
+
+def read_ledger(snapshot: Snapshot) -> Ledger:
     """Read the ledger and verify its chain.
 
     A torn last line is no entry yet: it is left out, and `torn` says where it is.
 
     Raises:
         LedgerError: the chain is broken.
+        StoreError: a file cannot be read.
     """
-    files = [(path, store.read(path)) for path in store.ledger_files()]
+    files = {path: snapshot.read(path) for path in snapshot.ledger_files()}
+    torn = _torn(files)
+    if torn is not None:
+        files[torn] = files[torn][: files[torn].rfind(b"\n") + 1]
     entries: list[Entry] = []
     hashes: list[str] = []
     for path, number, line in _lines(files):
@@ -98,69 +125,22 @@ def read_ledger(store: LocalStore) -> Ledger:
         entry = _checked_entry(line, previous, hashes[-1] if hashes else NO_ENTRY, path, number)
         entries.append(entry)
         hashes.append(sha256_hex(line))
-    return Ledger(entries, hashes, _torn(files))
+    return Ledger(entries, hashes, files, torn)
 
 
-def record(
-    store: LocalStore,
-    ledger: Ledger,
-    files: Mapping[PurePosixPath, bytes],
-    report: Report,
-    moment: datetime,
-) -> None:
-    """Commit `files` together with the entry that decides about them, which `ledger` gains.
-
-    `moment` must be `not_before_the_last`.
-
-    Raises:
-        OSError: the disk is full, or not writable.
-    """
-    entry = _entry(ledger, report, moment)
-    line = canonical_bytes(entry)
-    store.commit(files, ledger_path(moment), line + b"\n")
-    ledger.entries.append(entry)
-    ledger.hashes.append(sha256_hex(line))
+def _torn(files: Mapping[PurePosixPath, bytes]) -> PurePosixPath | None:
+    """Return the newest file if its last line has no end."""
+    last = max(files, default=None)
+    return last if last and files[last] and not files[last].endswith(b"\n") else None
 
 
-def not_before_the_last(ledger: Ledger, moment: datetime) -> datetime:
-    """Return `moment`, or that of the last entry if the clock has been set back since."""
-    if not ledger.entries:
-        return moment
-    return max(moment, parse_moment(ledger.entries[-1]["at"]))
-
-
-def entry_findings(report: Report) -> list[EntryFinding]:
-    """Return the findings of a report as the ledger keeps them."""
-    return [{"rule": f.rule, "pointer": f.pointer, "message": f.message} for f in report.findings]
-
-
-def _entry(ledger: Ledger, report: Report, moment: datetime) -> Entry:
-    return {
-        "seq": len(ledger.entries) + 1,
-        "prev": ledger.head,
-        "at": format_moment(moment),
-        "event": ACCEPTED if report.accepted else REFUSED,
-        "sha256": report.sha256,
-        "submitter": "local",  # a folder does not know who wrote into it
-        "rules_version": RULES_VERSION,
-        "findings": entry_findings(report),
-    }
-
-
-def _torn(files: list[tuple[PurePosixPath, bytes]]) -> TornLine | None:
-    if not files or not files[-1][1] or files[-1][1].endswith(b"\n"):
-        return None
-    path, data = files[-1]
-    return TornLine(path, data.rfind(b"\n") + 1)
-
-
-def _lines(files: list[tuple[PurePosixPath, bytes]]) -> Iterator[tuple[PurePosixPath, int, bytes]]:
-    """Yield file, line number and bytes of every whole line."""
-    for path, data in files:
+def _lines(files: Mapping[PurePosixPath, bytes]) -> Iterator[tuple[PurePosixPath, int, bytes]]:
+    """Yield file, line number and bytes of every line."""
+    for path, data in files.items():
         *lines, rest = data.split(b"\n")
         for number, line in enumerate(lines, start=1):
             yield path, number, line
-        if rest and path != files[-1][0]:
+        if rest:
             raise _broken(path, len(lines) + 1, "has no end, although later files follow")
 
 
@@ -168,7 +148,7 @@ def _checked_entry(
     line: bytes, previous: Entry | None, prev: str, path: PurePosixPath, number: int
 ) -> Entry:
     try:
-        entry: Entry = _parsed(line)
+        entry = parse_entry(line)
         moment = parse_moment(entry["at"])
     except ValueError as error:
         raise _broken(path, number, f"is no ledger entry ({error})") from error
@@ -182,17 +162,6 @@ def _checked_entry(
     if ledger_path(moment) != path or (previous and entry["at"] < previous["at"]):
         raise _broken(path, number, f"is out of place: its moment is {entry['at']}")
     return entry
-
-
-def _parsed(line: bytes) -> Any:
-    value = strict_json(line)
-    if not isinstance(value, dict) or value.keys() != _FIELDS.keys():
-        raise StrictJSONError("its fields are not those of an entry")
-    if not all(isinstance(value[name], kind) for name, kind in _FIELDS.items()):
-        raise StrictJSONError("a field has the wrong type")
-    if canonical_bytes(value) != line:
-        raise StrictJSONError("it is not in canonical form")
-    return value
 
 
 def _broken(path: PurePosixPath, number: int, what: str) -> LedgerError:

@@ -1,10 +1,13 @@
 """Reading accepted submissions back: what the ledger knows, if its bytes hash to its name."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePosixPath
 
 from hfbench_aggregate.ledger import Ledger
-from hfbench_aggregate.store import LocalStore, StoreError
+from hfbench_aggregate.snapshot import Snapshot
+from hfbench_aggregate.stores.store import StoreError
+from hfbench_schema import tree
 from hfbench_schema.canonical import StrictJSONError, sha256_hex, strict_json
 from hfbench_schema.submission import SUBMISSION_SCHEMA, Submission
 
@@ -19,37 +22,79 @@ class Accepted:
     document: Submission
 
 
-def accepted_submissions(store: LocalStore, ledger: Ledger) -> list[Accepted]:
+@dataclass(frozen=True)
+class Documents:
+    """The documents of a store, by sha256: as files, or within the parts they were moved to."""
+
+    snapshot: Snapshot
+
+    @cached_property
+    def paths(self) -> dict[str, PurePosixPath]:
+        """Where documents lie as files."""
+        return self.snapshot.submissions()
+
+    @cached_property
+    def compacted(self) -> dict[str, bytes]:
+        """The documents within parts.
+
+        Raises:
+            StoreError: a part is not what it was.
+        """
+        found: dict[str, bytes] = {}
+        paths = self.snapshot.files(tree.SUBMISSION_PARTS)
+        if not paths:
+            return found
+        # Here, so that whoever has no part does not load pyarrow.
+        from hfbench_aggregate.dataset.parts import PartError, documents_of
+
+        for path in paths:
+            try:
+                held = list(documents_of(self.snapshot.read(path)))
+            except PartError as error:
+                raise StoreError(f"{path}: {error}. To mend it: restore it") from error
+            found |= {one.sha256: one.data for one in held}
+        return found
+
+    def __contains__(self, sha256: str) -> bool:
+        return sha256 in self.paths or sha256 in self.compacted
+
+    def read(self, sha256: str) -> Submission:
+        """Return a document.
+
+        What hashes to an accepted name has been validated when it was accepted, and is not again.
+
+        Raises:
+            StoreError: it is missing, its bytes are others, or of a schema that this version
+                does not read.
+        """
+        if sha256 in self.paths:
+            return _parsed(self.snapshot.read(self.paths[sha256]), self.paths[sha256])
+        if sha256 in self.compacted:
+            return _parsed(self.compacted[sha256], PurePosixPath(f"{sha256}.json"))
+        raise StoreError(missing(sha256))
+
+
+def accepted_submissions(snapshot: Snapshot, ledger: Ledger) -> list[Accepted]:
     """Return every accepted submission, in the order of the ledger.
 
     Raises:
         StoreError: there is none, or one is missing or not what was accepted.
     """
-    paths = store.submissions()
-    accepted = []
-    for sha256, entry in ledger.accepted().items():
-        if sha256 not in paths:
-            raise StoreError(missing(sha256))
-        document = read_submission(store, paths[sha256])
-        accepted.append(Accepted(sha256, entry["at"], entry["submitter"], document))
+    documents = Documents(snapshot)
+    accepted = [
+        Accepted(sha256, entry["at"], entry["submitter"], documents.read(sha256))
+        for sha256, entry in ledger.accepted().items()
+    ]
     if not accepted:
         raise StoreError(
-            f"{store.root} holds no accepted submission. To take in what was proposed: "
-            f"hfbench-aggregate intake {store.root}"
+            f"{snapshot.store.name} holds no accepted submission. To take in what was proposed: "
+            f"hfbench-aggregate intake {snapshot.store.name}"
         )
     return accepted
 
 
-def read_submission(store: LocalStore, path: PurePosixPath) -> Submission:
-    """Read one document below `submissions/`; its bytes must hash to its name.
-
-    What hashes to an accepted name has been validated when it was accepted, and is not again.
-
-    Raises:
-        StoreError: the bytes are others, or of a schema that this version does not read.
-        OSError: it cannot be read.
-    """
-    data = store.read(path)
+def _parsed(data: bytes, path: PurePosixPath) -> Submission:
+    """Parse a document whose bytes must hash to the name of its path."""
     if sha256_hex(data) != path.stem:
         raise StoreError(corrupt(path, sha256_hex(data)))
     try:

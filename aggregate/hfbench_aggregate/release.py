@@ -12,6 +12,12 @@ from typing import Any, Final
 from hfbench_aggregate.break_even import break_even_rows
 from hfbench_aggregate.cells import cell_rows
 from hfbench_aggregate.comparison import compare_pair
+from hfbench_aggregate.corroboration import (
+    CORROBORATED,
+    SELF_REPORTED,
+    Corroboration,
+    corroborations,
+)
 from hfbench_aggregate.ledger import Ledger
 from hfbench_aggregate.loading import Accepted
 from hfbench_aggregate.notes import release_notes
@@ -22,6 +28,7 @@ from hfbench_aggregate.statistics import constants
 from hfbench_aggregate.tables import (
     RELEASE_SCHEMA,
     CellRow,
+    CorroborationRow,
     MachineRow,
     Manifest,
     SubmissionRow,
@@ -54,11 +61,12 @@ def build_release(
     """
     found = families(submissions)
     machines = machine_rows(submissions)
+    trust = {name: seen for family in found for name, seen in corroborations(family).items()}
     cells: list[CellRow] = [row for family in found for row in cell_rows(family)]
     comparisons = [compare_pair(pair) for family in found for pair in version_pairs(family)]
     tables: dict[str, Any] = {
         "machines.json": machines,
-        "submissions.json": [submission_row(submission) for submission in submissions],
+        "submissions.json": [submission_row(one, trust.get(one.sha256)) for one in submissions],
         "cells.json": cells,
         "comparisons.json": comparisons,
     }
@@ -113,8 +121,8 @@ def machine_rows(submissions: Sequence[Accepted]) -> list[MachineRow]:
     return [rows[key] for key in sorted(rows)]
 
 
-def submission_row(submission: Accepted) -> SubmissionRow:
-    """Return the row of one submission."""
+def submission_row(submission: Accepted, seen: Corroboration | None) -> SubmissionRow:
+    """Return the row of one submission, and who else measured what it did."""
     document = submission.document
     statuses = Counter(run["status"] for run in document["process_runs"])
     return {
@@ -134,7 +142,13 @@ def submission_row(submission: Accepted) -> SubmissionRow:
         "environments": document["environments"],
         "process_runs": len(document["process_runs"]),
         "statuses": dict(statuses),
+        "trust": CORROBORATED if seen and seen.holds else SELF_REPORTED,
+        "corroboration": _corroboration_row(seen) if seen else None,
     }
+
+
+def _corroboration_row(seen: Corroboration) -> CorroborationRow:
+    return {"by": seen.by, "shared": seen.shared, "agreeing": seen.agreeing}
 
 
 def _manifest(

@@ -6,7 +6,7 @@ rounded to six significant digits, because `log` differs in the last bits betwee
 Durations in tables are milliseconds, ratios are candidate over baseline (above 1 is slower).
 """
 
-from typing import Final, TypedDict
+from typing import Final, NotRequired, TypedDict
 
 from hfbench_schema.submission import EnvironmentFacts, Machine
 
@@ -58,10 +58,20 @@ class MachineRow(TypedDict):
     submissions: list[str]
 
 
+class CorroborationRow(TypedDict):
+    """How many shared cells agree with the submission `by` another submitter."""
+
+    by: str
+    shared: int
+    agreeing: int
+
+
 class SubmissionRow(TypedDict):
     """One submission in `submissions.json`.
 
-    `statuses` counts process runs by status; `environments` are the labels for people.
+    `statuses` counts process runs by status; `environments` are the labels for people. `trust` is
+    `self-reported` or `corroborated`; `corroboration` is None where nobody else measured the same;
+    releases of the first version have neither.
     """
 
     sha256: str
@@ -75,6 +85,8 @@ class SubmissionRow(TypedDict):
     environments: list[EnvironmentFacts]
     process_runs: int
     statuses: dict[str, int]
+    trust: NotRequired[str]
+    corroboration: NotRequired[CorroborationRow | None]
 
 
 class ProcessRunRow(TypedDict):

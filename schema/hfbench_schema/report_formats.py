@@ -21,6 +21,11 @@ def reports_as_json(reports: Mapping[str, Report]) -> dict[str, Any]:
     }
 
 
+def findings_as_json(report: Report) -> list[dict[str, Any]]:
+    """Return the findings of one report as JSON objects."""
+    return [_finding(found) for found in report.findings]
+
+
 def reports_as_sarif(reports: Mapping[str, Report]) -> dict[str, Any]:
     """Return reports, by path relative to where they are read, as one SARIF log with one run."""
     rules = list(message_catalogue().values())
@@ -41,7 +46,7 @@ def _document(name: str, report: Report) -> dict[str, Any]:
         "sha256": report.sha256,
         "accepted": report.accepted,
         "quarantined": report.quarantined,
-        "findings": [_finding(found) for found in report.findings],
+        "findings": findings_as_json(report),
     }
 
 

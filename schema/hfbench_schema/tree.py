@@ -8,6 +8,9 @@ REFUSED = PurePosixPath("refused")
 SUBMISSIONS = PurePosixPath("submissions")
 LEDGER = PurePosixPath("ledger")
 RELEASES = PurePosixPath("releases")
+SUBMITTERS = PurePosixPath("registry/submitters.json")
+SUBMISSION_PARTS = PurePosixPath("data/submissions")
+PROCESS_RUN_TABLES = PurePosixPath("data/process_runs")
 
 
 def month(moment: datetime) -> str:
@@ -33,3 +36,13 @@ def ledger_path(moment: datetime) -> PurePosixPath:
 def release_path(version: str) -> PurePosixPath:
     """Return the folder of a release."""
     return RELEASES / version
+
+
+def part_path(month_of_arrival: str, sha256: str) -> PurePosixPath:
+    """Return where a part with documents of that month lies; `sha256` is that of its bytes."""
+    return SUBMISSION_PARTS / f"{month_of_arrival}-{sha256[:16]}.parquet"
+
+
+def process_run_table_path(part: PurePosixPath) -> PurePosixPath:
+    """Return where the process runs of a part's documents lie as a table."""
+    return PROCESS_RUN_TABLES / part.name

@@ -15,7 +15,7 @@ from tests.aggregate.conftest import NEW, Document, environment, framed, propose
 
 from hfbench_aggregate.cli import main
 from hfbench_aggregate.intake import take_in
-from hfbench_aggregate.store import LocalStore
+from hfbench_aggregate.stores.local import LocalStore
 from hfbench_schema.cells import Cell, parse_cell
 from hfbench_schema.rules_tasks import BUILT_IN_SHA256
 from hfbench_schema.suites import latest_suite

@@ -13,7 +13,8 @@ from tests.aggregate.conftest import NEW, OLD, Maker, environment, propose
 
 from hfbench_aggregate.cli import main
 from hfbench_aggregate.intake import take_in
-from hfbench_aggregate.store import LocalStore
+from hfbench_aggregate.snapshot import newest
+from hfbench_aggregate.stores.local import LocalStore
 from hfbench_schema.canonical import canonical_bytes, sha256_hex, strict_json
 
 SLOWER = {("gpt2", NEW): 1.10}
@@ -287,7 +288,7 @@ def test_a_new_submission_makes_the_next_release(folder: Path, maker: Maker) -> 
 def test_verify_names_what_was_changed(folder: Path, maker: Maker) -> None:
     store_with(folder, maker.document(process_runs=2), maker.document(process_runs=2))
     call("release", folder)
-    first, second = sorted(LocalStore(folder).submissions().values())
+    first, second = sorted(newest(LocalStore(folder)).submissions().values())
     (folder / first).write_bytes(b"{}")
     (folder / second).unlink()
     (folder / "releases" / "2026.11.1" / "cells.json").write_bytes(b"[]")

@@ -15,7 +15,8 @@ from tests.aggregate.conftest import Maker, propose
 
 from hfbench_aggregate.intake import Intake, take_in
 from hfbench_aggregate.ledger import LedgerError, read_ledger
-from hfbench_aggregate.store import LocalStore
+from hfbench_aggregate.snapshot import newest
+from hfbench_aggregate.stores.local import LocalStore
 from hfbench_aggregate.verification import verify_store
 from hfbench_schema.canonical import canonical_bytes, sha256_hex
 
@@ -60,7 +61,7 @@ def test_good_edited_truncated_hostile_and_second_documents(folder: Path, maker:
     assert (folder / "submissions" / "2026-11" / good[:2] / f"{good}.json").read_bytes() == data
     assert waiting(folder) == []
     edited = next(d for d in result.decisions if d.name.startswith("eee"))
-    text = (folder / edited.path).read_text()
+    text = (folder / "refused" / f"{edited.report.sha256}.txt").read_text()
     assert "HFB006" in text
     assert "To mend it" in text
     kept = folder / "refused" / f"{edited.report.sha256}.json"
@@ -68,7 +69,7 @@ def test_good_edited_truncated_hostile_and_second_documents(folder: Path, maker:
     links = [path for path in (folder / "refused").iterdir() if path.is_symlink()]
     assert [str(link.readlink()) for link in links] == ["/etc/passwd"]
     assert all(text.isprintable() for text in read_all_reports(folder))
-    assert verify_store(LocalStore(folder)).problems == []
+    assert verify_store(newest(LocalStore(folder))).problems == []
 
 
 def read_all_reports(folder: Path) -> list[str]:
@@ -81,7 +82,7 @@ def test_the_same_document_again_is_harmless(folder: Path, maker: Maker) -> None
     for expected in ("accepted", "known", "known"):
         sha256 = propose(folder, document)
         assert outcomes(take(folder)) == {f"{sha256}.json": expected}
-    assert len(read_ledger(LocalStore(folder)).entries) == 1
+    assert len(read_ledger(newest(LocalStore(folder))).entries) == 1
     assert waiting(folder) == []
 
 
@@ -91,12 +92,12 @@ def test_a_document_that_went_missing_is_restored_by_proposing_it(
     document = maker.document()
     sha256 = propose(folder, document)
     take(folder)
-    stored = LocalStore(folder).submissions()[sha256]
+    stored = newest(LocalStore(folder)).submissions()[sha256]
     (folder / stored).unlink()
     propose(folder, document)
     assert outcomes(take(folder)) == {f"{sha256}.json": "known"}
     assert (folder / stored).read_bytes() == canonical_bytes(document)
-    assert verify_store(LocalStore(folder)).problems == []
+    assert verify_store(newest(LocalStore(folder))).problems == []
 
 
 def test_a_crash_at_the_turn_of_the_month_leaves_one_document(folder: Path, maker: Maker) -> None:
@@ -107,7 +108,7 @@ def test_a_crash_at_the_turn_of_the_month_leaves_one_document(folder: Path, make
     before.write_bytes(canonical_bytes(document))
     take(folder)
     assert list((folder / "submissions").rglob("*.json")) == [before]
-    assert verify_store(LocalStore(folder)).problems == []
+    assert verify_store(newest(LocalStore(folder))).problems == []
 
 
 def test_a_full_disk_is_one_message_and_loses_nothing(folder: Path, maker: Maker) -> None:
@@ -123,7 +124,7 @@ def test_a_full_disk_is_one_message_and_loses_nothing(folder: Path, maker: Maker
     assert "run the same command again" in failed.stderr
     assert waiting(folder) == [f"{sha256}.json"]
     assert outcomes(take(folder)) == {f"{sha256}.json": "accepted"}
-    assert verify_store(LocalStore(folder)).problems == []
+    assert verify_store(newest(LocalStore(folder))).problems == []
 
 
 def test_a_sitting_is_accepted_once(folder: Path, maker: Maker) -> None:
@@ -143,16 +144,17 @@ def test_a_refused_document_may_be_accepted_later(folder: Path, maker: Maker) ->
     assert outcomes(take(folder, early)) == {f"{sha256}.json": "refused"}
     (folder / "refused" / f"{sha256}.json").rename(folder / "proposals" / f"{sha256}.json")
     assert outcomes(take(folder)) == {f"{sha256}.json": "accepted"}
-    assert len(read_ledger(LocalStore(folder)).entries) == 2
+    assert len(read_ledger(newest(LocalStore(folder))).entries) == 2
     assert len(list((folder / "ledger").iterdir())) == 2
-    assert verify_store(LocalStore(folder)).problems == []
+    assert verify_store(newest(LocalStore(folder))).problems == []
 
 
 KILL = """
 import os, shutil, signal, sys
 from pathlib import Path
 from hfbench_aggregate.intake import take_in
-from hfbench_aggregate.store import LocalStore
+from hfbench_aggregate.snapshot import newest
+from hfbench_aggregate.stores.local import LocalStore
 
 OPERATIONS = ("open", "os.rename", "os.remove", "os.mkdir", "os.truncate")
 
@@ -207,10 +209,10 @@ def check_settled(folder: Path, accepted: list[str], refused: list[str]) -> None
     assert sorted(files) == sorted(f"{sha256}.json" for sha256 in accepted)
     files = [path.name for path in (folder / "refused").iterdir()]
     assert sorted(files) == sorted(f"{sha256}{end}" for sha256 in refused for end in ENDINGS)
-    entries = [(e["event"], e["sha256"]) for e in read_ledger(LocalStore(folder)).entries]
+    entries = [(e["event"], e["sha256"]) for e in read_ledger(newest(LocalStore(folder))).entries]
     decided = [("accepted", sha256) for sha256 in accepted]
     assert sorted(entries) == sorted(decided + [("refused", sha256) for sha256 in refused])
-    assert verify_store(LocalStore(folder)).problems == []
+    assert verify_store(newest(LocalStore(folder))).problems == []
 
 
 def test_two_intakes_at_once(folder: Path, maker: Maker) -> None:
@@ -221,9 +223,9 @@ def test_two_intakes_at_once(folder: Path, maker: Maker) -> None:
     outputs = [process.communicate()[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert sum(output.count("accepted: ") for output in outputs) == len(good)
-    assert sorted(LocalStore(folder).submissions()) == sorted(good)
-    assert len(read_ledger(LocalStore(folder)).entries) == len(good)
-    assert verify_store(LocalStore(folder)).problems == []
+    assert sorted(newest(LocalStore(folder)).submissions()) == sorted(good)
+    assert len(read_ledger(newest(LocalStore(folder))).entries) == len(good)
+    assert verify_store(newest(LocalStore(folder))).problems == []
 
 
 def test_a_torn_last_line_is_mended_by_the_next_intake(folder: Path, maker: Maker) -> None:
@@ -233,13 +235,13 @@ def test_a_torn_last_line_is_mended_by_the_next_intake(folder: Path, maker: Make
     ledger = folder / "ledger" / "2026-11.jsonl"
     whole = ledger.read_bytes()
     ledger.write_bytes(whole + b'{"at":"2026-')
-    (problem,) = [p for p in verify_store(LocalStore(folder)).problems if "ledger" in p]
+    (problem,) = [p for p in verify_store(newest(LocalStore(folder))).problems if "ledger" in p]
     assert "torn" in problem
     result = take(folder)
     assert ["torn" in note for note in result.notes] == [True]
     assert ledger.read_bytes().startswith(whole)
-    assert read_ledger(LocalStore(folder)).entries[-1]["sha256"] == second
-    assert verify_store(LocalStore(folder)).problems == []
+    assert read_ledger(newest(LocalStore(folder))).entries[-1]["sha256"] == second
+    assert verify_store(newest(LocalStore(folder))).problems == []
 
 
 def edit(entry: dict[str, Any]) -> None:
@@ -270,10 +272,10 @@ def test_a_changed_line_breaks_the_chain(
     lines[1] = canonical_bytes(entry)
     ledger.write_bytes(b"\n".join(lines) + b"\n")
     with pytest.raises(LedgerError, match=rf"ledger/2026-11.jsonl {named} .*To mend it"):
-        read_ledger(LocalStore(folder))
+        read_ledger(newest(LocalStore(folder)))
     with pytest.raises(LedgerError):
         take(folder)
-    (problem,) = verify_store(LocalStore(folder)).problems
+    (problem,) = verify_store(newest(LocalStore(folder))).problems
     assert named in problem
 
 
@@ -281,15 +283,15 @@ def test_a_dropped_line_breaks_the_chain_over_months(folder: Path, maker: Maker)
     for month in (11, 12):
         propose(folder, maker.document())
         take(folder, datetime(2026, month, 28, tzinfo=UTC))
-    assert len(read_ledger(LocalStore(folder)).entries) == 2
+    assert len(read_ledger(newest(LocalStore(folder))).entries) == 2
     (folder / "ledger" / "2026-11.jsonl").unlink()
     with pytest.raises(LedgerError, match=r"2026-12.jsonl line 1 does not follow"):
-        read_ledger(LocalStore(folder))
+        read_ledger(newest(LocalStore(folder)))
 
 
 def test_a_clock_set_back_does_not_disorder_the_ledger(folder: Path, maker: Maker) -> None:
     for month in (12, 11):
         propose(folder, maker.document())
         take(folder, datetime(2026, month, 28, tzinfo=UTC))
-    moments = [entry["at"] for entry in read_ledger(LocalStore(folder)).entries]
+    moments = [entry["at"] for entry in read_ledger(newest(LocalStore(folder))).entries]
     assert moments == ["2026-12-28T00:00:00Z"] * 2

@@ -16,7 +16,7 @@ from hfbench_aggregate.intake import take_in
 from hfbench_aggregate.loading import Accepted
 from hfbench_aggregate.reduction import families
 from hfbench_aggregate.resources import energy_rows, memory_rows
-from hfbench_aggregate.store import LocalStore
+from hfbench_aggregate.stores.local import LocalStore
 from hfbench_aggregate.tables import BreakEvenRow
 from hfbench_schema.canonical import strict_json
 

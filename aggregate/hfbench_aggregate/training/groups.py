@@ -12,7 +12,7 @@ from functools import cached_property
 from hfbench_aggregate.environments import Environment, environment_of
 from hfbench_aggregate.loading import Accepted
 from hfbench_aggregate.reduction import suite_title
-from hfbench_aggregate.store import StoreError
+from hfbench_aggregate.stores.store import StoreError
 from hfbench_aggregate.training.arms import ArmKey
 from hfbench_schema.cells import Cell, parse_cell
 from hfbench_schema.machine_key import machine_key, machine_title

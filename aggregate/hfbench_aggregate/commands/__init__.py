@@ -1,0 +1,1 @@
+"""The commands of `hfbench-aggregate` that change a store."""

@@ -1,0 +1,63 @@
+"""The registry: what maintainers have decided about submitters, in `registry/submitters.json`."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from hfbench_aggregate.ledger import Ledger
+from hfbench_aggregate.ledger_entries import INTAKE_EVENTS
+from hfbench_aggregate.snapshot import Snapshot
+from hfbench_aggregate.stores.store import StoreError
+from hfbench_schema import tree
+from hfbench_schema.canonical import StrictJSONError, strict_json
+from hfbench_schema.timestamps import parse_moment
+
+DOCUMENTS_PER_DAY: Final = 50
+"""How many documents of one submitter are decided about in a day, unless the registry says else."""
+_DAY: Final = timedelta(days=1)
+_SCHEMA: Final = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "suspended": {"type": "object", "additionalProperties": {"type": "string"}},
+        "documents_per_day": {"type": "integer", "minimum": 1},
+    },
+}
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Who may not submit, and why; and how much anybody may in a day."""
+
+    suspended: dict[str, str] = field(default_factory=dict)
+    documents_per_day: int = DOCUMENTS_PER_DAY
+
+    def left_today(self, submitter: str | None, ledger: Ledger, now: datetime) -> int:
+        """Return how many more documents of a submitter may be decided about now."""
+        if submitter is None:  # a folder's owner needs no protection from those who may write it
+            return self.documents_per_day
+        recent = (entry for entry in ledger.entries if now - parse_moment(entry["at"]) < _DAY)
+        done = sum(e["submitter"] == submitter and e["event"] in INTAKE_EVENTS for e in recent)
+        return max(0, self.documents_per_day - done)
+
+
+def read_registry(snapshot: Snapshot) -> Registry:
+    """Read the registry of a store; without a file, nobody is suspended.
+
+    Raises:
+        StoreError: the file is not what it should be.
+    """
+    try:
+        found: Any = strict_json(snapshot.read(tree.SUBMITTERS))
+    except FileNotFoundError:
+        return Registry()
+    except StrictJSONError as error:
+        raise StoreError(f"{tree.SUBMITTERS} is no JSON ({error}): restore or mend it") from error
+    problem = best_match(Draft202012Validator(_SCHEMA).iter_errors(found))
+    if problem is not None:
+        place = "/".join(map(str, problem.path)) or "its whole"
+        raise StoreError(f"{tree.SUBMITTERS}, {place}: {problem.message}. Mend the file")
+    return Registry(**found)
