@@ -17,6 +17,7 @@ from hfbench_schema.rules_measurements import (
     check_memory,
     check_outputs,
 )
+from hfbench_schema.rules_physics import check_physics
 from hfbench_schema.rules_places import (
     check_attempts,
     check_counts,
@@ -56,7 +57,9 @@ def document_findings(document: Submission, now: datetime) -> Iterator[Finding]:
     for rule in DOCUMENT_RULES:
         yield from rule(document)
     yield from check_moments(document, now)
-    # Last, because a report ends at MOST_FINDINGS: warnings must never crowd out an error.
+    # A report ends at MOST_FINDINGS: what is less than an error must never crowd one out.
+    if suite is not None:
+        yield from check_physics(document, suite)
     yield from check_watched(document)
     yield from check_counts(document)
 

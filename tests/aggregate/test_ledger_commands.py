@@ -56,6 +56,23 @@ def test_documents_are_taken_back_and_counted_again(folder: Path, maker: Maker) 
     assert_sound(folder)
 
 
+def test_what_cannot_be_believed_waits_for_a_maintainer(folder: Path, maker: Maker) -> None:
+    document = maker.document(process_runs=2)
+    for run in document["process_runs"]:
+        run["iterations_ns"] = [time // 1000 for time in run["iterations_ns"]]
+    sha256 = propose(folder, document)
+    result = call("intake", folder)
+    assert result.exit_code == 0
+    assert f"quarantined: submissions/{datetime.now(UTC):%Y-%m}/" in result.output
+    assert "HFB100 quarantine" in result.output
+    assert "1 in quarantine" in result.output
+    assert counted(folder) == set()
+    assert "no accepted submission" in call("release", folder).output
+    assert call("ledger", "release", folder, sha256, *BY).exit_code == 0
+    assert counted(folder) == {sha256}
+    assert_sound(folder)
+
+
 def test_what_makes_no_sense_is_refused(folder: Path, maker: Maker) -> None:
     first = taken_in(folder, maker.document(process_runs=2))
     attempts: list[tuple[list[str | Path], str]] = [
