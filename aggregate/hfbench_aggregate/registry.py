@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
+from jsonschema_rs import Draft202012Validator
 
 from hfbench_aggregate.ledger import Ledger
 from hfbench_aggregate.ledger_entries import INTAKE_EVENTS
@@ -56,8 +55,8 @@ def read_registry(snapshot: Snapshot) -> Registry:
         return Registry()
     except StrictJSONError as error:
         raise StoreError(f"{tree.SUBMITTERS} is no JSON ({error}): restore or mend it") from error
-    problem = best_match(Draft202012Validator(_SCHEMA).iter_errors(found))
+    problem = next(Draft202012Validator(_SCHEMA).iter_errors(found), None)
     if problem is not None:
-        place = "/".join(map(str, problem.path)) or "its whole"
+        place = "/".join(map(str, problem.instance_path)) or "its whole"
         raise StoreError(f"{tree.SUBMITTERS}, {place}: {problem.message}. Mend the file")
     return Registry(**found)

@@ -1,5 +1,6 @@
 """Rules on the bytes of a document, before it means anything (HFB001 to HFB006)."""
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ MAXIMUM_DEPTH = 12
 # A string that never ends is matched to the end: searching on from each of its quotes is quadratic.
 _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _NOT_BRACKETS = re.compile(rb"[^\[\]{}]+")
+_NUMBER_WITH_CHOICES = re.compile(rb"[0-9][.eE]|[0-9]{16}|-0")
+"""A number that may be spelt in several ways, or is too long to be exact."""
 _FORBIDDEN_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -40,12 +43,24 @@ def check_depth(data: bytes) -> Iterator[Finding]:
 
 def check_canonical(data: bytes, document: Any) -> Iterator[Finding]:
     """HFB005: the bytes are the canonical form of what they say."""
+    if _is_plainly_canonical(data, document):
+        return
     try:
         same = canonical_bytes(document) == data
     except ValueError:
         same = False
     if not same:
         yield finding("HFB005")
+
+
+def _is_plainly_canonical(data: bytes, document: Any) -> bool:
+    """Return True where the standard library, 10 times as fast as RFC 8785, surely says the same.
+
+    The two agree on printable ASCII without numbers that can be spelt in several ways.
+    """
+    if not data.isascii() or _NUMBER_WITH_CHOICES.search(_STRINGS.sub(b"", data)):
+        return False
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode() == data
 
 
 def check_text(value: Any, pointer: str = "") -> Iterator[Finding]:
@@ -63,6 +78,8 @@ def check_text(value: Any, pointer: str = "") -> Iterator[Finding]:
 
 
 def _check_string(text: str, pointer: str) -> Iterator[Finding]:
+    if text.isascii() and text.isprintable():  # as most is: spares looking at each character
+        return
     bad = next((c for c in text if unicodedata.category(c) in _FORBIDDEN_CATEGORIES), None)
     if bad is not None:
         yield finding("HFB002", pointer, what=f"the character U+{ord(bad):04X}")

@@ -6,8 +6,7 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from jsonschema_rs import Draft202012Validator, ValidationError
 
 from hfbench_schema import rules_bytes, rules_document, timestamps
 from hfbench_schema.canonical import StrictJSONError, sha256_hex, strict_json
@@ -71,7 +70,7 @@ def _is_newer(schema: object) -> bool:
 
 
 def _schema_finding(error: ValidationError) -> Finding:
-    pointer = "".join(f"/{part}" for part in error.absolute_path)
+    pointer = "".join(f"/{part}" for part in error.instance_path)
     return finding("HFB011", pointer, detail=error.message)
 
 

@@ -18,7 +18,7 @@ from hfbench_submit.planning.plans import framework_of
 TIMEOUT_S = 60.0
 """For how long a worker may be silent: a first import from a cold disk takes long."""
 _OURS = ("hfbench_schema", "hfbench_submit")
-_THEIRS = ("click", "jsonschema", "psutil", "rich", "rfc8785", "pynvml")
+_THEIRS = ("click", "jsonschema_rs", "psutil", "rich", "rfc8785", "pynvml")
 _PLANTED = "hfbench_planted"
 """A module that lies on PYTHONPATH while a worker starts; none may find it."""
 _REBUILD = "correct its requirements; if they are right, hfbench-submit envs remove, and repeat"
