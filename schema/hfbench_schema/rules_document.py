@@ -8,6 +8,7 @@ from typing import Final
 
 from hfbench_schema.privacy import find_address, find_private
 from hfbench_schema.reports import Finding, finding
+from hfbench_schema.rules_bytes import is_numbers
 from hfbench_schema.rules_contamination import check_contamination, check_watched
 from hfbench_schema.rules_measurements import (
     check_copies,
@@ -164,10 +165,9 @@ def _texts(value: object, pointer: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, dict):
         for key, item in value.items():
             yield from _texts(item, f"{pointer}/{key}")
-    elif isinstance(value, list):
+    elif isinstance(value, list) and not is_numbers(value):
         for index, item in enumerate(value):
-            if not isinstance(item, int):  # spares the long arrays of iterations and steps
-                yield from _texts(item, f"{pointer}/{index}")
+            yield from _texts(item, f"{pointer}/{index}")
 
 
 SUITE_RULES: Final = (
