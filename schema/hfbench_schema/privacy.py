@@ -1,12 +1,29 @@
-"""What must never leave a machine: the names of its user, its host and its folders."""
+"""What must never leave a machine: secrets, and the names of its user, its host and its folders."""
 
 import contextlib
 import getpass
 import re
 import socket
 from pathlib import Path
+from typing import Final
 
-_HOME = re.compile(r"(?:/home/|/Users/|/root\b|[A-Za-z]:\\Users\\)[^\s'\":,;)]*")
+_SECRETS: Final = {
+    "a token of the Hugging Face Hub": r"\bhf_[A-Za-z0-9]{20,}",
+    "a token of GitHub": r"\b(?:gh[opsur]_[A-Za-z0-9]{20,}|github_pat_\w{20,})",
+    "a token of GitLab": r"\bglpat-[\w-]{20,}",
+    "a key of AWS": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
+    "a token of Slack": r"\bxox[abposr]-[\w-]{10,}",
+    "an API key": r"\bsk-[\w-]{20,}",
+    "a key of Google": r"\bAIza[\w-]{35}",
+    "a private key": r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?s:.*)",
+    "a signed web token": r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*",
+    "a password in an address": r"(?<=://)[^\s/:@]{0,256}:[^\s/@]{1,256}@",
+}
+"""The forms of secrets that say what they are, as their issuers document them."""
+_SECRET = {what: re.compile(form) for what, form in _SECRETS.items()}
+_HOME = re.compile(
+    r"(?:/home/|/Users/|/root\b|/private/var/|\\\\\w+\\|[A-Za-z]:\\Users\\)[^\s'\":,;)]*"
+)
 # Each word is tried once, from its start: what is searched may be one long word.
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]+\.[\w.]+")
 _IP_OR_MAC = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b(?!\.)|(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}")
@@ -20,6 +37,11 @@ def find_private(text: str) -> str | None:
     return found.group() if found else None
 
 
+def find_secret(text: str) -> str | None:
+    """Return what kind of secret `text` holds, never the secret itself, or None."""
+    return next((what for what, form in _SECRET.items() if form.search(text)), None)
+
+
 def find_address(text: str) -> str | None:
     """Return the first part of `text` that looks like an IP or MAC address, or None.
 
@@ -30,10 +52,12 @@ def find_address(text: str) -> str | None:
 
 
 def scrub(text: str) -> str:
-    """Return `text` without folders, addresses and the names of this user and host.
+    """Return `text` without secrets, folders, addresses and the names of this user and host.
 
     Of a path only the file's name stays, so that a traceback can still be read.
     """
+    for form in _SECRET.values():
+        text = form.sub("<secret>", text)
     text = _PATH.sub("", text)
     text = _EMAIL.sub("<address>", _HOME.sub("<home>", text))
     text = _IP_OR_MAC.sub("<address>", text)

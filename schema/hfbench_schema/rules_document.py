@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Final
 
-from hfbench_schema.privacy import find_address, find_private
+from hfbench_schema.privacy import find_address, find_private, find_secret
 from hfbench_schema.reports import Finding, finding
 from hfbench_schema.rules_bytes import is_numbers
 from hfbench_schema.rules_contamination import check_contamination, check_watched
@@ -149,8 +149,10 @@ def check_moments(document: Submission, now: datetime) -> Iterator[Finding]:
 
 
 def check_privacy(document: Submission) -> Iterator[Finding]:
-    """HFB084: no text names a home folder or an e-mail address, and no reason an address."""
+    """HFB084, HFB085: no text names a person or a host, or holds a secret."""
     for pointer, text in _texts(document):
+        if secret := find_secret(text):
+            yield finding("HFB085", pointer, what=secret)
         what = find_private(text)
         if what is None and pointer.endswith("/reason"):
             what = find_address(text)

@@ -56,6 +56,10 @@ def finish(folder: Path, process_runs: int = PROCESS_RUNS) -> Submission:
     process = start(folder, process_runs=process_runs)
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
+    return submission_in(folder, process_runs)
+
+
+def submission_in(folder: Path, process_runs: int = PROCESS_RUNS) -> Submission:
     (path,) = folder.glob("*.json")
     report = validate(path.read_bytes(), name=path.name)
     assert report.accepted, report.findings
@@ -77,7 +81,11 @@ def test_killed_at_ten_random_moments_nothing_is_lost_or_doubled(
         process.kill()
         process.communicate()
         assert_no_worker_lives(environments)
-    submission = finish(tmp_path)
+        if list(tmp_path.glob("*.json")):  # a fast machine is done: once more is a new sitting
+            break
+    else:
+        finish(tmp_path)
+    submission = submission_in(tmp_path)
     assert len(submission["sitting"]["invocations"]) > 1
 
 

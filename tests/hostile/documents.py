@@ -7,7 +7,7 @@ import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from tests.schema.breaches import at, drop, put, repeat
 
@@ -63,6 +63,19 @@ def text(value: str) -> Forge:
 def label(value: str) -> Forge:
     """Put a text where a site shows it: the label of an environment."""
     return edited(put(value, "environments", 0, "label"))
+
+
+SECRETS: Final = {
+    "a token of the Hub": "hf_" + "Ab1" * 11,
+    "a token of GitHub": "ghp_" + "Ab1" * 12,
+    "a fine-grained token of GitHub": "github_pat_" + "Ab1_" * 9,
+    "a key of AWS": "AKIA" + "A1B2" * 4,
+    "an API key": "sk-" + "Ab1-" * 8,
+    "a private key": "-----BEGIN RSA " + "PRIVATE KEY-----MIIB",
+    "a web token": "eyJ" + "hbGciOi" * 3 + ".eyJ" + "zdWIiOi" * 3 + ".c2ln",
+    "a password in an index's address": "https://ada:secret@index.example/simple",
+}
+"""Made up, and put together only here, so that no scanner takes them for real ones."""
 
 
 def reason(value: str) -> Callable[[Document], None]:
@@ -266,6 +279,10 @@ CLAIMS = [
         "days of measuring in a minute",
         "HFB034",
         edited(*(at(i, wall_ns=4000 * SECOND) for i in range(4))),
+    ),
+    *(
+        Attack(f"{what} in a reason", "HFB085", edited(reason(f"refused: {secret} is no")))
+        for what, secret in SECRETS.items()
     ),
     Attack("a home folder in a reason", "HFB084", edited(reason("no file /home/ada/model.bin"))),
     Attack(

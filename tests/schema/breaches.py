@@ -97,6 +97,7 @@ BREACHES: dict[str, list[Change]] = {
     "HFB043": [copy_iterations],
     "HFB048": [put({"steal_ms": 0}, "process_runs", 0, "contamination")],
     "HFB080": [drop("environments", "0", "packages", "transformers")],
+    "HFB085": [put("0.1 hf_" + "aB3" * 12, "machine", "kernel")],
     "HFB084": [
         put("in /home/ada/models", "environments", 0, "label"),
         put("6.1-ada@laptop.example.com", "machine", "kernel"),
