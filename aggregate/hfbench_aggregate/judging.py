@@ -4,6 +4,7 @@ Documents are judged by the validator that their contributor ran. They are only 
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,7 @@ from hfbench_schema import tree
 from hfbench_schema.canonical import sha256_hex, strict_json
 from hfbench_schema.reports import RULES_VERSION, Finding, Report, finding
 from hfbench_schema.rules_bytes import MAXIMUM_BYTES
+from hfbench_schema.rules_copies import times_sketch
 from hfbench_schema.submission import Submission
 from hfbench_schema.validation import validate
 
@@ -87,6 +89,12 @@ class Desk:
             for name, entry in self.ledger.arrivals().items()
         }
 
+    @cached_property
+    def times(self) -> dict[str, str]:
+        """The sha256 of the stored document of each hash in the sketches of times (HFB104)."""
+        arrivals = self.ledger.arrivals().items()
+        return {time: name for name, entry in arrivals for time in entry.get("times", "").split()}
+
     def judge(self, proposal: Proposal) -> list[Decision]:
         """Decide about a proposal: as a whole where a rule says so, else about each document.
 
@@ -135,11 +143,17 @@ class Desk:
         return self.snapshot.store.read_proposed(proposal, file, MAXIMUM_BYTES)
 
     def _store_findings(self, report: Report, data: bytes) -> Iterator[Finding]:
-        """HFB092, HFB094: what the store says against a document that is valid by itself."""
+        """HFB092, HFB094, HFB104: what the store says against a document valid by itself."""
         if report.sha256 in self.ledger.erased():
             yield finding("HFB094")
-        if report.accepted and (first := self.sittings.get(sitting := _sitting_of(data))):
+        if not report.accepted:
+            return
+        if first := self.sittings.get(sitting := _sitting_of(data)):
             yield finding("HFB092", "/sitting/id", sitting=sitting, sha256=first)
+        sketch = times_sketch(strict_json(data))
+        owners = Counter(self.times[time] for time in sketch if time in self.times)
+        for owner, count in sorted(owners.items()):
+            yield finding("HFB104", count=count, total=len(sketch), sha256=owner)
 
     def _known(self, name: str, sha256: str, data: bytes) -> Decision:
         """Settle a copy of a stored document; should that one be missing, this is it."""
@@ -156,10 +170,12 @@ class Desk:
     ) -> Decision:
         sitting = _sitting_of(data)
         outcome = QUARANTINED if report.quarantined else ACCEPTED
-        details = {"proposal": proposal_id, "sitting": sitting}
+        sketch = sorted(times_sketch(strict_json(data)))
+        details = {"proposal": proposal_id, "sitting": sitting, "times": " ".join(sketch)}
         draft = Draft(outcome, report.sha256, submitter, entry_findings(report), details)
         self.stored.add(report.sha256)
         self.sittings[sitting] = report.sha256
+        self.times |= dict.fromkeys(sketch, report.sha256)
         return Decision(name, outcome, report, self._path(report.sha256), data, draft)
 
     def _refused(self, name: str, report: Report, submitter: str, proposal_id: str) -> Decision:

@@ -34,8 +34,9 @@ class EntryFinding(TypedDict):
 class Entry(TypedDict):
     """One decision about the document whose bytes hash to `sha256`.
 
-    `proposal` is the store's name of what brought it, `sitting` the id that the document says;
-    entries of the first versions have neither. `other` is the document that supersedes this one.
+    `proposal` is the store's name of what brought it, `sitting` the id that the document says,
+    `times` the sketch of its times (HFB104), with spaces between its hashes; entries of the first
+    versions have none of the three. `other` is the document that supersedes this one.
     """
 
     seq: int
@@ -48,6 +49,7 @@ class Entry(TypedDict):
     findings: list[EntryFinding]
     proposal: NotRequired[str]
     sitting: NotRequired[str]
+    times: NotRequired[str]
     by: NotRequired[str]
     reason: NotRequired[str]
     other: NotRequired[str]

@@ -10,8 +10,8 @@ from hfbench_schema.privacy import find_address, find_private, find_secret
 from hfbench_schema.reports import Finding, finding
 from hfbench_schema.rules_bytes import is_numbers
 from hfbench_schema.rules_contamination import check_contamination, check_watched
+from hfbench_schema.rules_copies import check_copies, check_disguised_copies
 from hfbench_schema.rules_measurements import (
-    check_copies,
     check_durations,
     check_energy,
     check_iterations,
@@ -193,6 +193,7 @@ DOCUMENT_RULES: Final = (
     check_durations,
     check_iterations,
     check_copies,
+    check_disguised_copies,
     check_outputs,
     check_memory,
     check_energy,

@@ -1,7 +1,6 @@
 """Rules on what process runs measured: durations, outputs, memory and energy that can be true."""
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import Final, cast
 
 from hfbench_schema.figures import is_measured, lacking_of_cold
@@ -88,26 +87,6 @@ def _steps(run: ProcessRun, iterations: int) -> int:
     """Return how many times the timeout may begin anew."""
     windows = ENERGY_WINDOWS if role_of(run) == "energy" else 0
     return len(PHASES) + CALLS_FACTOR * iterations + windows
-
-
-def check_copies(document: Submission) -> Iterator[Finding]:
-    """HFB043: no two process runs took the same times throughout, to the nanosecond."""
-    seen: dict[tuple[int, ...], int] = {}
-    for index, run in enumerate(document["process_runs"]):
-        field, durations = _durations(run)
-        if durations and (first := seen.setdefault(durations, index)) != index:
-            pointer = f"/process_runs/{index}/{field}"
-            yield finding("HFB043", pointer, other=f"/process_runs/{first}")
-
-
-def _durations(run: ProcessRun) -> tuple[str, tuple[int, ...]]:
-    """Return what was timed, call by call, step by step or window by window, after its field."""
-    if "training" in run:
-        return "training", tuple(chain.from_iterable(run["training"]["steps_ns"]))
-    if "energy" in run:
-        windows = [*run["energy"]["busy"], *run["energy"]["idle"]]
-        return "energy", tuple(window["duration_ns"] for window in windows)
-    return "iterations_ns", tuple(run.get("iterations_ns", ()))
 
 
 def check_memory(document: Submission) -> Iterator[Finding]:

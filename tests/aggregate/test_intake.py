@@ -138,6 +138,20 @@ def test_a_sitting_is_accepted_once(folder: Path, maker: Maker) -> None:
     assert decision.report.findings[-1].rule == "HFB092"
 
 
+def test_times_of_another_submission_are_looked_at(folder: Path, maker: Maker) -> None:
+    first, second = maker.document(), maker.document()
+    propose(folder, first)
+    take(folder)
+    for mine, theirs in zip(second["process_runs"], first["process_runs"], strict=True):
+        warmup = mine["warmup_iterations"] = theirs["warmup_iterations"]
+        times = theirs["iterations_ns"]
+        mine["iterations_ns"] = times[:warmup] + [time + 5 for time in times[: warmup - 1 : -1]]
+    propose(folder, second)
+    (decision,) = take(folder).decisions
+    assert decision.outcome == "quarantined"
+    assert {found.rule for found in decision.report.findings} == {"HFB104"}
+
+
 def test_a_refused_document_may_be_accepted_later(folder: Path, maker: Maker) -> None:
     sha256 = propose(folder, maker.document())
     early = datetime(2026, 10, 1, tzinfo=UTC)  # the sitting lies in the future then

@@ -1,6 +1,7 @@
 """Documents that keep every rule, and changes that break one: a rule is tested by both."""
 
 import copy
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -55,6 +56,25 @@ def fail_at_an_address(document: Document) -> None:
     document["process_runs"][0] = {
         name: run[name] for name in ("cell", "environment", "block", "started_at", "wall_ns")
     } | {"status": "error", "reason": "no route to 10.1.2.3"}
+
+
+def measured_again(times: list[int], seed: int) -> list[int]:
+    """Return times of another process run: as long, with noise of their own."""
+    noise = random.Random(seed)
+    return [round(time * noise.uniform(1, 1.01)) for time in noise.sample(times, len(times))]
+
+
+def disguise(change: Callable[[list[int]], list[int]]) -> Change:
+    """Let the second process run's timed iterations be the first one's, changed."""
+
+    def apply(document: Document) -> None:
+        first, second = document["process_runs"][:2]
+        warmup = first["warmup_iterations"]
+        timed = first["iterations_ns"][warmup:]
+        second["iterations_ns"] = [*first["iterations_ns"][:warmup], *change(timed)]
+        second["warmup_iterations"] = warmup
+
+    return apply
 
 
 BREACHES: dict[str, list[Change]] = {
@@ -140,7 +160,7 @@ def added_runs(measured: Document) -> list[Document]:
     """Return the process runs that CONTAMINATED to SKIPPED number."""
     times, threads = measured["iterations_ns"], measured["threads"]
     disturbed = {"foreign_cpu_ms": measured["wall_ns"] // 10**6}
-    again = {"cell": GPT, "iterations_ns": [time + 1 for time in times]}
+    again = {"cell": GPT, "iterations_ns": measured_again(times, 1)}
     cold = {
         "role": "cold", "threads": threads,
         "phases_ns": {"import": 2 * SECOND, "build": SECOND, "prepare": SECOND},
@@ -151,7 +171,7 @@ def added_runs(measured: Document) -> list[Document]:
     clean = {name: measured[name] for name in measured.keys() - {"output_check"}}
     return [
         clean | again | {
-            "iterations_ns": [time + 2 for time in times], "contamination": disturbed,
+            "iterations_ns": measured_again(times, 2), "contamination": disturbed,
             "status": "contaminated", "reason": "foreign CPU time 100 %",
         },
         clean | again | {"attempt": 1},

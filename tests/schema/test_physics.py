@@ -1,12 +1,13 @@
 """Physics: what no device can do is found out, and what was measured is far from it."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.schema.breaches import Document, extended
+from tests.schema.breaches import Document, disguise, extended
 
 from hfbench_schema.canonical import canonical_bytes, strict_json
 from hfbench_schema.cells import parse_cell
@@ -80,6 +81,25 @@ def test_impossible_speed(document: Document) -> None:
         time // 100 for time in document["process_runs"][0]["iterations_ns"]
     ]
     assert found(document) == {"HFB100": "quarantine"}
+
+
+DISGUISES = {
+    "shuffled": (lambda times: times[::2] + times[1::2], "the same gaps"),
+    "shifted": (lambda times: [time + 4321 for time in times], "the same gaps"),
+    "scaled": (lambda times: [time * 103 // 100 for time in times], "the same order"),
+    "noisy": (lambda times: [time + n % 7 for n, time in enumerate(times)], "the same order"),
+}
+
+
+@pytest.mark.parametrize(("change", "how"), DISGUISES.values(), ids=DISGUISES)
+def test_disguised_copies(
+    document: Document, change: Callable[[list[int]], list[int]], how: str
+) -> None:
+    disguise(change)(document)
+    findings = validate(canonical_bytes(document), now=NOW).findings
+    (one,) = [found for found in findings if found.severity == "quarantine"]
+    assert (one.rule, one.pointer) == ("HFB103", "/process_runs/1/iterations_ns")
+    assert how in one.message
 
 
 def test_impossible_bandwidth(document: Document) -> None:
