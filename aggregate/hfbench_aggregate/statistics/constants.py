@@ -93,3 +93,25 @@ ADVISED_SEEDS: Final = 4
 # to have in steps of one example: where all seeds agree to the example, they may differ by parts
 # of one, and by luck.
 ROUNDING_VARIANCE: Final = 1 / 12
+
+# Versions a series needs before change points are looked for: eight find three of five changes of
+# 1 to 5 % where versions scatter by .6 %; fewer leave hardly a choice of splits. A judgement.
+LEAST_SERIES_VERSIONS: Final = 8
+
+# Versions a part of a changed series needs to be split again: two segments and some choice.
+LEAST_SPLIT_VERSIONS: Final = 6
+
+# Versions on each side of a change point: one alone may be a glitch, and has no spread.
+LEAST_SEGMENT_VERSIONS: Final = 2
+
+# Normal series behind the null distribution of the change point statistic, for each length. The
+# error of a p of .05 is then .0015; the least p, 1 / 20,001, lets one change among hundreds of
+# cells pass Benjamini-Hochberg.
+NULL_SERIES: Final = 20_000
+
+# Seed of those series, together with their length; any number, fixed so that results rebuild.
+NULL_SEED: Final = 20_130_611
+
+# Common cells below which a suite is not ranked: a paired t test of five needs differences of
+# 1.2 sd for p = .05, before any adjustment for the other pairs. A judgement.
+LEAST_SUITE_CELLS: Final = 6
