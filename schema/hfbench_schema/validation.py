@@ -54,8 +54,11 @@ def _all_findings(data: bytes, sha256: str, name: str | None, now: datetime) -> 
 def _schema_findings(document: Any) -> Iterator[Finding]:
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema == SUBMISSION_SCHEMA:
-        errors = islice(_validator().iter_errors(document), MOST_FINDINGS)
-        yield from (_schema_finding(error) for error in errors)
+        try:
+            errors = islice(_validator().iter_errors(document), MOST_FINDINGS)
+            yield from (_schema_finding(error) for error in errors)
+        except UnicodeEncodeError:  # the engine's texts are UTF-8, which has no such character
+            yield finding("HFB002", what="half of a character (a lone surrogate)")
     elif _is_newer(schema):
         yield finding("HFB014", "/schema", schema=schema)
     else:

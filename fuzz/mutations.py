@@ -1,0 +1,144 @@
+"""Documents gone wrong: a valid submission changed at random, as a structure and as bytes."""
+
+import json
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any, Final
+
+from hfbench_schema.canonical import canonical_bytes
+
+Place = tuple[Any, Any]
+"""A container and the key or index of one of its values."""
+
+MOST_CHANGES: Final = 4
+_LONG: Final = 100_000
+_DEEP: Final = 300
+
+# Values on which parsers and checks have failed: limits of numbers and lengths, text that is
+# markup, invisible, reversed or half a character, and each type where another belongs.
+ODD_VALUES: Final[list[Any]] = [
+    None, True, False, 0, -1, 1, 2**31, 2**53, 2**63 - 1, 2**64, -(2**63), 10**400, 0.1, -0.0,
+    1e308, float("nan"), float("inf"), float("-inf"), "", " ", "\x00", "a\nb", "\u202e", "\u200b",
+    "\ud800", "\ud800\udc00", "\U0001f600", "e\u0301", "<script>alert(1)</script>", "=1+1",
+    "../../etc/passwd", "hf_" + "Ab1" * 11, "9999-12-31T23:59:59Z", "0000-00-00T00:00:00Z",
+    "2026-02-30T00:00:00Z", "x" * _LONG, [], {}, [[]], {"": {}}, [0] * 1000, "%s%n{0}",
+]  # fmt: skip
+_TOKENS: Final = [
+    b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"\\u0000", b"\\ud800", b"null", b"NaN",
+    b"1e999", b"-0", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\x00", b"\r\n", b"[" * 5000,
+    b'{"a":' * 5000, b"9" * 5000, b'"schema":1,',
+]  # fmt: skip
+
+
+def mutated(data: bytes, random: Random) -> bytes:
+    """Return a document's bytes after one to MOST_CHANGES changes, often still JSON."""
+    document = json.loads(data)
+    for _ in range(random.randint(1, MOST_CHANGES)):
+        document = random.choice(_CHANGES)(document, random)
+    data = spelt(document)
+    for _ in range(random.choice([0, 0, 0, 1, 2])):
+        data = random.choice(_BYTE_CHANGES)(data, random)
+    return data
+
+
+def spelt(document: Any) -> bytes:
+    """Return canonical bytes where the document has them, else what `json` makes of it."""
+    try:
+        return canonical_bytes(document)
+    except (ValueError, RecursionError):
+        return json.dumps(document).encode()
+
+
+def _places(value: Any) -> Iterator[Place]:
+    """Yield every place in a document, without recursion."""
+    waiting = [value]
+    while waiting:
+        container = waiting.pop()
+        keys = list(container) if isinstance(container, dict) else range(len(container))
+        for key in keys:
+            yield container, key
+            if isinstance(container[key], dict | list):
+                waiting.append(container[key])
+
+
+def _place(document: Any, random: Random) -> Place | None:
+    """Choose a place: containers first, so that a thousand iterations do not outweigh a field."""
+    if not isinstance(document, dict | list):
+        return None
+    containers = [document, *(c[k] for c, k in _places(document) if isinstance(c[k], dict | list))]
+    container = random.choice(containers)
+    keys = list(container) if isinstance(container, dict) else list(range(len(container)))
+    return (container, random.choice(keys)) if keys else None
+
+
+def _at_a_place(change: Callable[[Any, Any, Random, Any], None]) -> Callable[[Any, Random], Any]:
+    def changed(document: Any, random: Random) -> Any:
+        if place := _place(document, random):
+            change(*place, random, document)
+        return document
+
+    return changed
+
+
+def _remove(container: Any, key: Any, _random: Random, _document: Any) -> None:
+    del container[key]
+
+
+def _replace(container: Any, key: Any, random: Random, _document: Any) -> None:
+    container[key] = random.choice(ODD_VALUES)
+
+
+def _nudge(container: Any, key: Any, random: Random, _document: Any) -> None:
+    """Change a value a little: numbers in size or type, texts by a character."""
+    value = container[key]
+    if isinstance(value, bool | None):
+        container[key] = not value
+    elif isinstance(value, int | float):
+        container[key] = random.choice([value + 1, value - 1, -value, value * 1000, float(value)])
+    elif isinstance(value, str):
+        at = random.randint(0, len(value))
+        container[key] = value[:at] + chr(random.choice([32, 48, 97, 0x7F, 0x202E])) + value[at:]
+    elif isinstance(value, list):
+        random.shuffle(value)
+
+
+def _transplant(container: Any, key: Any, random: Random, document: Any) -> None:
+    """Put a copy of some other part of the document here."""
+    if other := _place(document, random):
+        container[key] = json.loads(json.dumps(other[0][other[1]]))
+
+
+def _multiply(container: Any, key: Any, random: Random, _document: Any) -> None:
+    """Repeat an element of a list, or rename a key by repeating its value under another."""
+    if isinstance(container, list):
+        container.extend([container[key]] * random.choice([1, 2, 100]))
+    else:
+        container[f"{key}{random.choice(['', '_', ' ', chr(0)])}x"] = container[key]
+
+
+def _bury(container: Any, key: Any, random: Random, _document: Any) -> None:
+    """Wrap a value in lists or objects, from one to more than any document has."""
+    for _ in range(random.choice([1, 2, _DEEP])):
+        container[key] = random.choice([[container[key]], {"a": container[key]}])
+
+
+_CHANGES: Final[list[Callable[[Any, Random], Any]]] = [
+    _at_a_place(change) for change in (_remove, _replace, _nudge, _transplant, _multiply, _bury)
+]
+
+
+def _flip(data: bytes, random: Random) -> bytes:
+    changed = bytearray(data)
+    if changed:
+        changed[random.randrange(len(changed))] ^= 1 << random.randrange(8)
+    return bytes(changed)
+
+
+def _splice(data: bytes, random: Random) -> bytes:
+    """Put a token, or a slice of the document itself, in place of a slice."""
+    cut = sorted(random.choices(range(len(data) + 1), k=4))
+    new = random.choice([*_TOKENS, data[cut[0] : cut[1]], b""])
+    return data[: cut[2]] + new + data[cut[2] + random.choice([0, 1, cut[3] - cut[2]]) :]
+
+
+_BYTE_CHANGES: Final = [_flip, _splice]
