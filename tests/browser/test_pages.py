@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 from tests.leaderboard.made_up_release import KINDS, full_tables, write_release
 
-from hfbench_leaderboard.build import PAGES, build_site
+from hfbench_leaderboard.build import build_site
+from hfbench_leaderboard.site_pages import SINGLE_PAGES as PAGES
 
 CHROMIUM = shutil.which("chromium")
 QUIET = (

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from benchmarks.simulated_store import Size, simulate
 
+from hfbench_leaderboard.build import build_site
+
 SMALL = Size(contributors=8, versions=6, cells=24, process_runs=4)
 Row = dict[str, Any]
 
@@ -63,3 +65,11 @@ def test_planted_changes_are_found_and_hardly_any_others(folder: Path) -> None:
     assert right.count(False) <= 2
     assert large
     assert "equivalent" not in large
+
+
+def test_every_page_says_that_it_is_simulated(folder: Path) -> None:
+    site = build_site(folder / "store", folder / "site").parent
+    pages = [*site.rglob("*.html")]
+    assert len(pages) > 50
+    for page in pages:
+        assert "Simulated: nothing here was measured." in page.read_text(), page
