@@ -21,6 +21,7 @@ _CALLS, _TOP, _BOTTOM = 14.0, 40.0, 236.0  # pixels: found changes, then the axi
 _LANE = 26.0  # pixels below the axis for process runs that gave no time
 _NAMES = 36.0  # pixels for the names of environments, in two rows where they are many
 _MOST_IN_ONE_ROW = 5
+_LONGEST_NAME = 18  # characters; the table has the whole of it
 _SPREAD = 0.62  # of an environment's width for its dots
 
 
@@ -69,7 +70,10 @@ def _column(
     row, at = column.row, f"{middle / 10:.2f}%"
     lower = 15 * (place % 2) if width < (_RIGHT - _LEFT) / _MOST_IN_ONE_ROW else 0
     said = Markup('<text class="tick" x="{}" y="{}" text-anchor="middle">{}</text>')
-    drawn = str(said.format(at, round(floor + 15 + lower), column.name))
+    name = column.name
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[: _LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"
+    drawn = str(said.format(at, round(floor + 15 + lower), name))
     if row["centre_ms"] is not None:
         drawn += _level(column, middle, width, scale)
     if column.is_called and column.verdict is not None:
