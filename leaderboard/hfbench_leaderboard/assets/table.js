@@ -5,6 +5,8 @@ import { HINT, compareTexts, numeric, slug, textual } from "./filters.js";
 import { parameters, permalink, understand, write } from "./query.js";
 
 const LEAST_ROWS = 4; // fewer are seen at a glance
+const MANY_ROWS = 10; // so many are searched before they are read
+const NARROW = matchMedia("(max-width: 48rem)");
 
 export function enhance(table) {
   const rows = [...table.tBodies[0].rows];
@@ -98,15 +100,18 @@ export function enhance(table) {
     element("button", { type: "button", onclick: () => download(`hfbench-${key}.csv`, csv(...visible())) }, "Download CSV"),
     element("button", { type: "button", onclick: (event) => copy(permalink(), event.currentTarget) }, "Copy link"),
     count);
-  table.before(tools);
+  const box = element("details", { class: "toolbox", open: rows.length >= MANY_ROWS && !NARROW.matches },
+    element("summary", {}, "Search, filter, share"), tools);
+  table.before(box);
   table.tHead.append(filters);
   restore();
 
   function restore() {
     const query = parameters();
     search.value = query.get(state.find) ?? "";
-    boxes.forEach((box, n) => { if (box) box.value = query.get(`${key}.${names[n]}`) ?? ""; });
-    if (boxes.some((box) => box?.value)) open();
+    boxes.forEach((one, n) => { if (one) one.value = query.get(`${key}.${names[n]}`) ?? ""; });
+    if (boxes.some((one) => one?.value)) open();
+    if (search.value || !filters.hidden) box.open = true;
     const [name, way] = (query.get(state.sort) ?? "").split(".");
     if (names.includes(name)) sort(names.indexOf(name), way === "desc");
     filter();
