@@ -142,15 +142,20 @@ def _per_second(cell_id: str, milliseconds: float | None) -> float | None:
 
 
 def _ranks(index: Index, board: Board) -> list[Any] | None:
-    """Return the rank boards of these machines; None if the release has no such table."""
+    """Return the rank boards of these machines, newest versions first; None without the table."""
     if "ranks.json" not in index.tables:
         return None
     machines = {place.machine_key for place in board.places}
     device = "cpu" if board.device == "CPU" else board.device
-    return [
+    found = [
         {name: value for name, value in row.items() if name != "cells"}
         for row in index.tables["ranks.json"]
         if row["suite"] == board.suite
         and row["machine_key"] in machines
         and row["device"] in (device, "cuda" if device != "cpu" else device)
     ]
+    return sorted(found, key=lambda row: _newest(index, row), reverse=True)
+
+
+def _newest(index: Index, row: Mapping[str, Any]) -> int:
+    return max((index.ages.get(entry["environment"], -1) for entry in row["entries"]), default=-1)

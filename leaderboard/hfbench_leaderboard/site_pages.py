@@ -1,6 +1,5 @@
 """Every page of the site, and every file beside the pages."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from typing import Any, Final
@@ -16,6 +15,7 @@ from hfbench_leaderboard.comparison_view import (
     comparison_pages,
     reading_order,
 )
+from hfbench_leaderboard.coverage_view import coverage_pages, coverage_view
 from hfbench_leaderboard.downloads import csv_files, explorer_columns, links
 from hfbench_leaderboard.findings import (
     Finding,
@@ -87,6 +87,7 @@ class Site:
         yield from cell_pages(self.index)
         yield from board_pages(self.index, self.boards)
         yield from finding_pages(self.index, self.findings)
+        yield from coverage_pages(self.index)
         views = {
             "index.html": self._overview,
             "leaderboard.html": self._leaderboard,
@@ -185,8 +186,7 @@ class Site:
         }
 
     def _coverage(self) -> View:
-        rows = self.index.tables.get("coverage.json")
-        return {"rows": rows, "measured": _measured(self.index), "titles": self._titles()}
+        return coverage_view(self.index)
 
     def _submissions(self) -> View:
         return {"submissions": submission_views(self.index.release)}
@@ -208,24 +208,6 @@ class Site:
             "has_parquet": any(name.endswith(".parquet") for name in sizes),
             "csv": sorted(csv_files(self.index, self.findings)),
         }
-
-
-def _measured(index: Index) -> list[tuple[str, str, list[tuple[str, int, int]]]]:
-    """Return for each suite and machine how many cells each environment has a time of."""
-    tally: Counter[tuple[str, str, str]] = Counter()
-    every: dict[tuple[str, str], set[str]] = {}
-    for place, rows in index.cells.items():
-        every.setdefault((place.suite, place.machine_key), set()).add(place.cell)
-        for row in rows:
-            timed = row["centre_ms"] is not None
-            tally[place.suite, place.machine_key, row["environment"]] += timed
-    return [
-        (suite, key, [
-            (title, tally[suite, key, title], len(every[suite, key]))
-            for title in index.environments if (suite, key, title) in tally
-        ])
-        for suite, key in sorted(every)
-    ]  # fmt: skip
 
 
 def _rules() -> View:
