@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from markupsafe import Markup, escape
+
 from hfbench_aggregate.tables import CellRow, ComparedCell, Comparison, ProcessRunRow
 from hfbench_aggregate.wording import difference
 from hfbench_leaderboard.history import Column, history_chart
 from hfbench_leaderboard.index import Index, Place, comparison_path
 from hfbench_leaderboard.pages import Page
-from hfbench_leaderboard.words import cell_name
+from hfbench_leaderboard.words import cell_name, milliseconds, status_words
 from hfbench_schema.cells import parse_cell
 from hfbench_schema.submission import MEASURED_STATUSES
 
@@ -25,21 +27,6 @@ class Step:
     comparison: Comparison
     cell: ComparedCell
     path: str
-
-
-@dataclass(frozen=True)
-class RunView:
-    """One process run with its place among those of its environment; the first launch is 1."""
-
-    environment: str
-    launch: int
-    run: ProcessRunRow
-    submission: int
-
-    @property
-    def measured(self) -> bool:
-        """Whether it gave a time."""
-        return self.run["status"] in MEASURED_STATUSES and self.run["median_ms"] is not None
 
 
 def cell_pages(index: Index) -> Iterator[Page]:
@@ -86,7 +73,7 @@ def _page(
     def view() -> dict[str, Any]:
         model, detail = cell_name(place.cell)
         columns = [_column(row, rows, steps) for row in rows]
-        runs = _runs(rows, {sha256: n + 1 for n, sha256 in enumerate(numbers)})
+        places = {sha256: n + 1 for n, sha256 in enumerate(numbers)}
         return {
             "place": place,
             "model": model,
@@ -96,8 +83,9 @@ def _page(
             "rows": rows,
             "chart": history_chart(columns, f"Process runs of {model}, {detail}"),
             "columns": columns,
-            "runs": runs[:RUNS],
-            "run_count": len(runs),
+            "runs": run_table(rows, places, RUNS),
+            "run_count": sum(len(row["process_runs"]) for row in rows),
+            "shown": RUNS,
             "submissions": list(numbers),
             "others": others,
             "batch_size": _batch_size(place.cell),
@@ -125,15 +113,42 @@ def short_name(title: str, titles: Sequence[str]) -> str:
     return differing.removeprefix("transformers ").replace("replica ", "A/A ")
 
 
-def _runs(rows: Sequence[CellRow], numbers: Mapping[str, int]) -> list[RunView]:
-    """Return the process runs of each environment in launch order."""
-    return [
-        RunView(row["environment"], launch, run, numbers.get(run["submission"], 0))
-        for row in rows
-        for launch, run in enumerate(
-            sorted(row["process_runs"], key=lambda run: (run["submission"], run["order"])), start=1
-        )
-    ]
+def run_table(rows: Sequence[CellRow], numbers: Mapping[str, int], most: int) -> Markup:
+    """Return the table rows of process runs, each environment's in launch order.
+
+    There are more of these than of anything else, so they are put together without a template.
+    """
+    drawn = []
+    for row in rows:
+        environment = escape(row["environment"].split(", ")[0])
+        runs = sorted(row["process_runs"], key=lambda run: (run["submission"], run["order"]))
+        drawn += [
+            _run_row(environment, launch, run, numbers.get(run["submission"], 0))
+            for launch, run in enumerate(runs, start=1)
+        ]
+    return Markup("\n".join(drawn[:most]))  # noqa: S704  strangers' words are escaped
+
+
+def _run_row(environment: Markup, launch: int, run: ProcessRunRow, submission: int) -> str:
+    again = " <small>second attempt</small>" if run["attempt"] else ""
+    return (
+        f'<tr><th scope="row">{environment}{again}</th><td class="number">{launch}</td>'
+        f'<td class="number">{run["block"] + 1}</td>{_result(run)}'
+        f'<td class="number">{submission}</td></tr>'
+    )
+
+
+def _result(run: ProcessRunRow) -> str:
+    """Return the cells of what a process run gave: its time, or why there is none."""
+    said = escape(status_words(run["status"]))
+    if run["status"] not in MEASURED_STATUSES or run["median_ms"] is None:
+        reason = escape(run["reason"] or "no reason given")
+        return f'<td colspan="2"><strong>{said}</strong>: {reason}</td>'
+    flag = f" <small>{said}</small>" if run["status"] != "ok" else ""
+    return (
+        f'<td class="number">{milliseconds(run["median_ms"])}{flag}</td>'
+        f'<td class="number">{run["warmup_iterations"]} + {run["iterations"]}</td>'
+    )
 
 
 def _batch_size(cell_id: str) -> int:

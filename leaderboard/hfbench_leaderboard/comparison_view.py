@@ -1,5 +1,6 @@
 """What the pages of one comparison show: the answer, every cell of it, and how we know."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from hfbench_leaderboard import charts
 from hfbench_leaderboard.index import Index, Place, comparison_path
 from hfbench_leaderboard.pages import Page
 from hfbench_leaderboard.words import VERDICT_SYMBOLS, cell_name, headline
+from hfbench_schema.canonical import sha256_hex
 from hfbench_schema.submission import EnvironmentFacts
 
 ROWS: Final = 150
@@ -50,8 +52,10 @@ def comparison_pages(index: Index, margin: float) -> Iterator[Page]:
     for comparison in index.release.comparisons:
         ordered = sorted(comparison["cells"], key=reading_order)
         count = max(1, -(-len(ordered) // ROWS))
+        shared = _shared(index, comparison, ordered, count, margin)
         for number in range(1, count + 1):
-            yield _page(index, comparison, ordered, (number, count), margin)
+            rows = ordered[(number - 1) * ROWS : number * ROWS]
+            yield _page(index, comparison, rows, number, shared)
 
 
 def reading_order(cell: ComparedCell) -> tuple[int, str]:
@@ -70,36 +74,37 @@ def answer(index: Index, comparison: Comparison, margin: float) -> dict[str, Any
     }
 
 
-def _page(
-    index: Index,
-    comparison: Comparison,
-    ordered: Sequence[ComparedCell],
-    pages: tuple[int, int],
-    margin: float,
-) -> Page:
-    rows = ordered[(pages[0] - 1) * ROWS : pages[0] * ROWS]
+def _shared(
+    index: Index, comparison: Comparison, ordered: Sequence[ComparedCell], count: int, margin: float
+) -> dict[str, Any]:
+    """Return what all pages of a comparison show; `key` stands for what it depends on."""
     submissions = _submissions(index, comparison)
     machine = index.machines[comparison["machine_key"]]
     without_cells = {name: value for name, value in comparison.items() if name != "cells"}
-    tally = Counter(cell["verdict"] for cell in ordered)
+    # Headline and axis depend on every cell.
+    reach = [(cell["verdict"], cell["ratio"], cell["low"], cell["high"]) for cell in ordered]
+    key = json.dumps([without_cells, submissions, machine, reach, count, margin], sort_keys=True)
+    return answer(index, comparison, margin) | {
+        "axis": charts.forest_axis(ordered, margin),
+        "packages": _packages(comparison, submissions),
+        "submissions": submissions,
+        "pages": [comparison_path(comparison, number + 1) for number in range(count)],
+        "key": sha256_hex(key.encode()),
+    }
 
+
+def _page(
+    index: Index,
+    comparison: Comparison,
+    rows: Sequence[ComparedCell],
+    number: int,
+    shared: dict[str, Any],
+) -> Page:
     def view() -> dict[str, Any]:
-        return answer(index, comparison, margin) | {
-            "axis": charts.forest_axis(ordered, margin),
-            "cells": cell_views(index, comparison, rows),
-            "packages": _packages(comparison, submissions),
-            "submissions": submissions,
-            "pages": [comparison_path(comparison, n + 1) for n in range(pages[1])],
-            "number": pages[0],
-        }
+        return {**shared, "cells": cell_views(index, comparison, rows), "number": number}
 
-    inputs = [without_cells, tally, rows, _reach(ordered), submissions, machine, pages, margin]
-    return Page(comparison_path(comparison, pages[0]), "comparison.html", inputs, view)
-
-
-def _reach(cells: Sequence[ComparedCell]) -> list[tuple[float | None, ...]]:
-    """Return what the axis depends on, which all pages of a comparison share."""
-    return [(cell["ratio"], cell["low"], cell["high"]) for cell in cells]
+    inputs = [shared["key"], rows, number]
+    return Page(comparison_path(comparison, number), "comparison.html", inputs, view)
 
 
 def cell_views(

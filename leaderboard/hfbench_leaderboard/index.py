@@ -126,10 +126,16 @@ class Index:
             rows.sort(key=lambda row: self.ages[row["environment"]])
         return dict(found)
 
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str, str, str], CellRow]:
+        return {
+            (row["machine_key"], row["suite"], row["cell"], row["environment"]): row
+            for row in self.release.cells
+        }
+
     def row(self, place: Place, environment: str) -> CellRow | None:
         """Return the row of a cell in an environment."""
-        rows = self.cells.get(place, ())
-        return next((row for row in rows if row["environment"] == environment), None)
+        return self._rows.get((place.machine_key, place.suite, place.cell, environment))
 
     def device_class(self, place: Place) -> str:
         """Return the kind of device of a cell on a machine."""
