@@ -171,34 +171,34 @@ def forest_row(cell: ComparedCell, axis: ForestAxis, name: str) -> Markup:
     """Return one row of a forest: the ratio of a cell and its interval."""
     mark, verdict = forest_mark(cell, axis), escape(cell["verdict"])
     said = f"{name}: {cell['verdict']}, change {change(cell['ratio'])}"
-    inner = Markup("")
+    inner = ""
     if mark is not None:
         said += f", 95 % interval {interval(cell['low'], cell['high'])}"
-        inner = _interval(mark, verdict) + Markup(
-            '<svg x="{}" y="50%" overflow="visible">{}</svg>'
-        ).format(mark.at, marker(cell["verdict"]))
-    return Markup(
-        '<svg class="forest" role="img" width="100%" height="100%"><title>{}</title>'
-        '<use href="#backdrop" width="100%" height="100%"/>{}</svg>'
-    ).format(said, inner)
+        inner = f'{_interval(mark, verdict)}<svg x="{mark.at}" y="50%" overflow="visible">'
+        inner += f"{marker(cell['verdict'])}</svg>"
+    return Markup(  # noqa: S704  strangers' words are escaped
+        f'<svg class="forest" role="img" width="100%" height="100%"><title>{escape(said)}</title>'
+        f'<use href="#backdrop" width="100%" height="100%"/>{inner}</svg>'
+    )
 
 
-def _interval(mark: ForestMark, verdict: Markup) -> Markup:
+def _interval(mark: ForestMark, verdict: Markup) -> str:
     if mark.low is None or mark.high is None:
-        return Markup("")
-    line = Markup('<line class="interval {}" x1="{}" x2="{}" y1="50%" y2="50%"/>')
-    ends = _end(mark.low, verdict, mark.low_open, -1) + _end(mark.high, verdict, mark.high_open, 1)
-    return line.format(verdict, mark.low, mark.high) + ends
+        return ""
+    return (
+        f'<line class="interval {verdict}" x1="{mark.low}" x2="{mark.high}" y1="50%" y2="50%"/>'
+        f"{_end(mark.low, verdict, mark.low_open, -1)}{_end(mark.high, verdict, mark.high_open, 1)}"
+    )
 
 
-def _end(at: str, verdict: Markup, is_open: bool, direction: int) -> Markup:
+def _end(at: str, verdict: Markup, is_open: bool, direction: int) -> str:
     """Return an end of an interval, or an arrow where it goes on beyond the axis."""
     shape = (
         f'<path class="open {verdict}" d="M0-5 {8 * direction} 0 0 5Z"/>'
         if is_open
         else f'<line class="interval {verdict}" y1="-5" y2="5"/>'
     )
-    return Markup(f'<svg x="{at}" y="50%" overflow="visible">{shape}</svg>')  # noqa: S704  escaped
+    return f'<svg x="{at}" y="50%" overflow="visible">{shape}</svg>'
 
 
 def round_step(least: float) -> float:

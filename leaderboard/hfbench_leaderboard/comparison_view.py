@@ -1,6 +1,7 @@
 """What the pages of one comparison show: the answer, every cell of it, and how we know."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -58,9 +59,11 @@ def comparison_pages(index: Index, margin: float) -> Iterator[Page]:
             yield _page(index, comparison, rows, number, shared)
 
 
-def reading_order(cell: ComparedCell) -> tuple[int, str]:
-    """Order cells by what needs a look: slower, faster, inconclusive, and so on."""
-    return _ORDER.get(cell["verdict"], len(_ORDER)), cell["cell"]
+def reading_order(cell: ComparedCell) -> tuple[int, float, str]:
+    """Order cells by what needs a look: slower, faster, and so on; large changes before small."""
+    called = cell["verdict"] in ("slower", "faster")
+    size = abs(math.log(cell["ratio"])) if called and cell["ratio"] else 0.0
+    return _ORDER.get(cell["verdict"], len(_ORDER)), -size, cell["cell"]
 
 
 def answer(index: Index, comparison: Comparison, margin: float) -> dict[str, Any]:

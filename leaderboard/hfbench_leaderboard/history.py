@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from hfbench_aggregate.tables import CellRow, ProcessRunRow
 from hfbench_leaderboard.charts import marker, round_step
@@ -17,7 +17,7 @@ from hfbench_leaderboard.words import change
 from hfbench_schema.submission import MEASURED_STATUSES
 
 _LEFT, _RIGHT = 62.0, 992.0  # of 1000 across; the labels of the axis lie left of the dots
-_CALLS, _TOP, _BOTTOM = 14.0, 40.0, 236.0  # pixels: found changes, then the axis
+_CALLS, _TOP, _BOTTOM = 14.0, 48.0, 244.0  # pixels: found changes, then the axis
 _LANE = 26.0  # pixels below the axis for process runs that gave no time
 _NAMES = 36.0  # pixels for the names of environments, in two rows where they are many
 _MOST_IN_ONE_ROW = 5
@@ -69,16 +69,16 @@ def _column(
 ) -> str:
     row, at = column.row, f"{middle / 10:.2f}%"
     lower = 15 * (place % 2) if width < (_RIGHT - _LEFT) / _MOST_IN_ONE_ROW else 0
-    said = Markup('<text class="tick" x="{}" y="{}" text-anchor="middle">{}</text>')
     name = column.name
     if len(name) > _LONGEST_NAME:
         name = f"{name[: _LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"
-    drawn = str(said.format(at, round(floor + 15 + lower), name))
+    drawn = f'<text class="tick" x="{at}" y="{round(floor + 15 + lower)}" '
+    drawn += f'text-anchor="middle">{escape(name)}</text>'
     if row["centre_ms"] is not None:
         drawn += _level(column, middle, width, scale)
     if column.is_called and column.verdict is not None:
         drawn += f'<svg x="{at}" y="{_CALLS}" overflow="visible">{marker(column.verdict)}</svg>'
-        label = f'<text class="call {column.verdict}" x="{at}" y="{_CALLS + 19}"'
+        label = f'<text class="call {column.verdict}" x="{at}" y="{_CALLS + 24}"'
         drawn += f'{label} text-anchor="middle">{change(column.ratio)}</text>'
     return drawn
 

@@ -1,6 +1,7 @@
 """Every page of the site, and every file beside the pages."""
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from importlib import resources
 from typing import Any, Final
 
@@ -114,7 +115,7 @@ class Site:
         as_of = self.index.release.manifest["as_of"]
         version = self.index.release.manifest["version"]
         paths = [(one, comparison_path(one)) for one in self.comparisons]
-        tables = {**csv_files(self.index, self.findings)}
+        tables = dict(self._csv)
         tables["explorer.json"] = explorer_columns(self.index)
         tables["links.json"] = links(self.index, paths)
         return {
@@ -122,6 +123,10 @@ class Site:
             "feeds/regressions.json": json_feed(self.findings, as_of),
             **{f"data/{version}/tables/{name}": data for name, data in tables.items()},
         }
+
+    @cached_property
+    def _csv(self) -> dict[str, bytes]:
+        return csv_files(self.index, self.findings)
 
     def _overview(self) -> View:
         view: dict[str, Any] = {
@@ -206,7 +211,7 @@ class Site:
         return {
             "sizes": sizes,
             "has_parquet": any(name.endswith(".parquet") for name in sizes),
-            "csv": sorted(csv_files(self.index, self.findings)),
+            "csv": sorted(self._csv),
         }
 
 
