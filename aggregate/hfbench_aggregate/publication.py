@@ -1,4 +1,8 @@
-"""Publishing: the next release of a store, unless the last one says the same already."""
+"""Publishing: the next release of a store, unless the last one says the same already.
+
+A release is committed, then tagged. Whoever is killed in between leaves a release without a tag,
+which the next publishing adds before anything else, so that no more than one can be lacking.
+"""
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -32,6 +36,8 @@ def publish(store: Store) -> Publication:
     snapshot = newest(store)
     ledger = read_ledger(snapshot)
     previous = last_manifest(snapshot)
+    if previous is not None:
+        _tag_if_untagged(snapshot, previous["version"])
     files = build_release(accepted_submissions(snapshot, ledger), ledger, previous)
     manifest: Manifest = strict_json(files[MANIFEST])
     new = previous is None or not says_the_same(manifest, previous)
@@ -42,6 +48,13 @@ def publish(store: Store) -> Publication:
         revision = store.commit(snapshot.revision, Change(f"Release {version}", write))
         store.tag(version, revision)
     return Publication(version, path, new)
+
+
+def _tag_if_untagged(snapshot: Snapshot, version: str) -> None:
+    """Name the revision that a release came with, or else one that holds it, after the release."""
+    store, manifest = snapshot.store, release_path(version) / MANIFEST
+    if store.tagged(version) is None:
+        store.tag(version, store.last_change(manifest, snapshot.revision))
 
 
 def last_manifest(snapshot: Snapshot) -> Manifest | None:
