@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from hfbench_aggregate.ledger import read_ledger
 from hfbench_aggregate.loading import accepted_submissions
+from hfbench_aggregate.registry import read_registry
 from hfbench_aggregate.release import MANIFEST, build_release, says_the_same
 from hfbench_aggregate.snapshot import Snapshot, newest
 from hfbench_aggregate.stores.store import Change, Store, StoreError
@@ -30,15 +31,17 @@ def publish(store: Store) -> Publication:
     """Make the next release of a store, or return the last one if nothing has changed.
 
     Raises:
-        StoreError: there is no accepted submission, the ledger is broken, a document or the
-            last release is corrupt, or somebody else wrote meanwhile; there is no new release then.
+        StoreError: there is no accepted submission, the ledger is broken, a document, the registry
+            or the last release is corrupt, or somebody else wrote meanwhile; there is no new
+            release then.
     """
     snapshot = newest(store)
     ledger = read_ledger(snapshot)
     previous = last_manifest(snapshot)
     if previous is not None:
         _tag_if_untagged(snapshot, previous["version"])
-    files = build_release(accepted_submissions(snapshot, ledger), ledger, previous)
+    submissions, trusted = accepted_submissions(snapshot, ledger), read_registry(snapshot).trusted
+    files = build_release(submissions, ledger, previous, trusted)
     manifest: Manifest = strict_json(files[MANIFEST])
     new = previous is None or not says_the_same(manifest, previous)
     version = manifest["version"] if new or previous is None else previous["version"]
