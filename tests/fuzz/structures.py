@@ -4,7 +4,7 @@ What they make is right by the schema and absurd otherwise: the rules behind the
 every combination of parts, each value at its limits, and times in no order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -96,7 +96,7 @@ def _completed(run: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:
     return {**{name: parts[name] for name in wanted if name in parts}, **run}
 
 
-_KINDS: Final = {
+_KINDS: Final[Mapping[str, Callable[[Node], st.SearchStrategy[Any]]]] = {
     "string": _text,
     "array": _list,
     "object": _object,
