@@ -14,6 +14,7 @@ from hfbench_leaderboard.pages import Old, Renderer, part_above_foot
 from hfbench_leaderboard.release_reader import MANIFEST, Release, ReleaseError, read_release
 from hfbench_leaderboard.simulated import simulated_submissions
 from hfbench_leaderboard.site_pages import Site
+from hfbench_leaderboard.sources import Source
 from hfbench_schema.canonical import StrictJSONError, canonical_bytes, sha256_hex, strict_json
 
 FIRST_PAGE: Final = "index.html"
@@ -26,7 +27,7 @@ class SiteError(Exception):
     """The site cannot be written; the message says why and what to do."""
 
 
-def build_site(store: Path, output: Path, version: str | None = None) -> Path:
+def build_site(store: Path | Source, output: Path, version: str | None = None) -> Path:
     """Build the site of a release, the newest by default, and return the path of its first page.
 
     A reader of `output` sees the old site or the new one, never a part of either. Of a site that is
@@ -34,6 +35,7 @@ def build_site(store: Path, output: Path, version: str | None = None) -> Path:
 
     Raises:
         ReleaseError: the release is not there, or not as it was published.
+        StoreError: the store does not answer.
         SiteError: `output` holds something that is not such a site, or cannot be written.
     """
     release = read_release(store, version)
