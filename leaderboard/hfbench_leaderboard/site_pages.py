@@ -1,6 +1,7 @@
 """Every page of the site, and every file beside the pages."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from functools import cached_property
 from importlib import resources
 from typing import Any, Final
@@ -27,7 +28,7 @@ from hfbench_leaderboard.findings import (
 )
 from hfbench_leaderboard.index import Index, comparison_path
 from hfbench_leaderboard.pages import Page, View
-from hfbench_leaderboard.submission_view import submission_views
+from hfbench_leaderboard.submission_view import SubmissionView, submission_views
 from hfbench_schema.canonical import strict_json
 
 SINGLE_PAGES: Final = (
@@ -52,7 +53,7 @@ SINGLE_PAGES: Final = (
 SHOWN: Final = 8
 """Cells of the first comparison, findings and comparisons that the overview shows."""
 LISTED: Final = 500
-"""Comparisons that one page lists; the chooser reaches all of them."""
+"""Comparisons or submissions that one page lists; the tables to download have all of them."""
 COSTS: Final = 300
 """Rows of each table of costs; the tables to download have all of them."""
 NOTES: Final = 20_000
@@ -89,6 +90,7 @@ class Site:
         yield from board_pages(self.index, self.boards)
         yield from finding_pages(self.index, self.findings)
         yield from coverage_pages(self.index)
+        yield from map(self._submission, self._sittings)
         views = {
             "index.html": self._overview,
             "leaderboard.html": self._leaderboard,
@@ -193,8 +195,19 @@ class Site:
     def _coverage(self) -> View:
         return coverage_view(self.index)
 
+    @cached_property
+    def _sittings(self) -> list[SubmissionView]:
+        return submission_views(self.index.release)
+
     def _submissions(self) -> View:
-        return {"submissions": submission_views(self.index.release)}
+        return {"submissions": self._sittings[:LISTED], "total": len(self._sittings)}
+
+    def _submission(self, sitting: SubmissionView) -> Page:
+        name = sitting.facts["sha256"]
+        inputs = asdict(sitting)
+        return Page(
+            f"submission/{name}.html", "submission.html", inputs, lambda: {"submission": sitting}
+        )
 
     def _release(self) -> View:
         notes = self.index.release.notes

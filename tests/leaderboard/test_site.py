@@ -222,7 +222,7 @@ def test_what_else_was_measured_has_its_sections(tmp_path: Path) -> None:
     text = below(pages, "cell")
     assert "second attempt" in text
     assert "set aside as disturbed: foreign CPU time 40 % of a core" in text
-    assert "2.4.0@1f2e3d4c5b6a" in pages["submissions.html"].text
+    assert "2.4.0@1f2e3d4c5b6a" in below(pages, "submission")
     without = markup(built(tmp_path / "without", lone_tables()))["costs.html"]
     assert not {"break-even", "memory", "energy"} & set(without.ids)
     assert "--role energy" in without.text
