@@ -69,6 +69,10 @@ CLAIMS: Final = (
         lambda arm: not _amp(arm) and not _compiled(arm) and not _alone(arm),
     ),
     Claim(
+        "All three together make it more than 2.5 and up to 9.1 times as fast.",
+        "throughput", 2.5, 9.1, lambda arm: _amp(arm) and _compiled(arm) and not _alone(arm),
+    ),
+    Claim(
         "On a small task, compiling takes more time than it saves.",
         "end_to_end", 0.0, 1.0, lambda arm: _compiled(arm) and not _amp(arm) and _alone(arm),
     ),

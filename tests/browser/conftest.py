@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
-from tests.leaderboard.made_up_release import KINDS, write_release
+from tests.leaderboard.made_up_release import HOSTILE, KINDS, write_release
+from tests.leaderboard.made_up_tables import further_tables
 
 from hfbench_leaderboard.build import build_site
 
@@ -24,8 +25,9 @@ QUIET = (
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the full site, and one of each kind below it."""
     root = tmp_path_factory.mktemp("sites")
+    further = {"full": further_tables(), "hostile": further_tables(HOSTILE)}
     for kind, tables in KINDS.items():
-        write_release(root / "stores" / kind, tables())
+        write_release(root / "stores" / kind, tables(), further=further.get(kind))
         build_site(root / "stores" / kind, root / "sites" / kind)
     shutil.copytree(root / "sites" / "full", root / "sites", dirs_exist_ok=True)
     return root / "sites"

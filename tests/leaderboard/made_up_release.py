@@ -1,7 +1,7 @@
 """Releases made up for tests: the tables an aggregator would publish, without one."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -108,8 +108,16 @@ KINDS: dict[str, Callable[[], Tables]] = {
 """Every kind of release whose pages must look right."""
 
 
-def write_release(store: Path, tables: Tables, version: str = "2026.11.1") -> Path:
-    """Write a release into a store, as canonical JSON, and return its folder."""
+def write_release(
+    store: Path,
+    tables: Tables,
+    version: str = "2026.11.1",
+    further: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write a release into a store, as canonical JSON, and return its folder.
+
+    `further` holds tables that not every release has, by file name.
+    """
     folder = store / "releases" / version
     folder.mkdir(parents=True)
     files = {
@@ -117,6 +125,7 @@ def write_release(store: Path, tables: Tables, version: str = "2026.11.1") -> Pa
         for name, rows in tables._asdict().items()
         if rows or name not in ("break_even", "memory", "energy")
     } | {"NOTES.md": b"# 2026.11.1\n\nThe first release.\n"}
+    files |= {name: canonical_bytes(table) for name, table in (further or {}).items()}
     for name, data in files.items():
         (folder / name).write_bytes(data)
     manifest = _manifest(version, files, tables)

@@ -3,15 +3,17 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 from xml.etree import ElementTree
 
 import pytest
 from tests.leaderboard.made_up_release import (
     HOSTILE,
+    KEY,
     KINDS,
     Tables,
     empty_tables,
@@ -20,6 +22,7 @@ from tests.leaderboard.made_up_release import (
     lone_tables,
     write_release,
 )
+from tests.leaderboard.made_up_tables import further_tables
 
 from hfbench_leaderboard import words
 from hfbench_leaderboard.build import BUILD_FILE, SiteError, build_site
@@ -52,8 +55,8 @@ class Markup(HTMLParser):
         self.text += data
 
 
-def built(folder: Path, tables: Tables) -> Path:
-    write_release(folder / "store", tables)
+def built(folder: Path, tables: Tables, further: Mapping[str, Any] | None = None) -> Path:
+    write_release(folder / "store", tables, further=further)
     return build_site(folder / "store", folder / "site").parent
 
 
@@ -136,18 +139,33 @@ def test_what_is_no_site_is_never_replaced(tmp_path: Path) -> None:
 
 
 def test_strangers_text_adds_no_markup(tmp_path: Path) -> None:
-    harmless = markup(built(tmp_path / "harmless", hostile_tables("harmless")))
-    hostile = markup(built(tmp_path / "hostile", hostile_tables(HOSTILE)))
+    texts = {"harmless": "harmless", "hostile": HOSTILE}
+    harmless, hostile = (
+        markup(built(tmp_path / name, hostile_tables(text), further_tables(text)))
+        for name, text in texts.items()
+    )
     assert not any(page.comments for page in hostile.values())
     # Pages that are named by what strangers write have other names; together they are the same.
     elements = [
         sorted(str(page.elements) for page in pages.values()) for pages in (hostile, harmless)
     ]
     assert elements[0] == elements[1]
-    for name in ("index.html", "submissions.html", "hardware.html", "regressions.html"):
+    for name in TOLD:
         assert HOSTILE in hostile[name].text, name
     assert HOSTILE in below(hostile, "cell")
     assert HOSTILE in below(hostile, "compare")
+
+
+TOLD = (
+    "coverage.html",
+    "hardware.html",
+    "index.html",
+    "regressions.html",
+    "release.html",
+    "submissions.html",
+    "training.html",
+)
+"""Pages that show what strangers wrote."""
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t="])
@@ -182,7 +200,8 @@ ATOM = {"feed", "title", "id", "updated", "link", "author", "name", "entry", "ca
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_link_leads_somewhere_inside(tmp_path: Path, kind: str) -> None:
-    site = built(tmp_path, KINDS[kind]())
+    further = further_tables() if kind == "full" else None
+    site = built(tmp_path, KINDS[kind](), further)
     pages = markup(site)
     for name, link in links(pages):
         target = urlsplit(urljoin(name, link))
@@ -226,6 +245,33 @@ def test_what_else_was_measured_has_its_sections(tmp_path: Path) -> None:
     without = markup(built(tmp_path / "without", lone_tables()))["costs.html"]
     assert not {"break-even", "memory", "energy"} & set(without.ids)
     assert "--role energy" in without.text
+
+
+def test_further_tables_are_shown(tmp_path: Path) -> None:
+    pages = markup(built(tmp_path, full_tables(), further_tables()))
+    text = {name: " ".join(page.text.split()) for name, page in pages.items()}
+    assert "tied for first, 1 to 2" in below(pages, "leaderboard")
+    assert "not ranked" in below(pages, "leaderboard")
+    assert "--with 'transformers==4.57.6 torch==2.13.0'" in below(pages, "coverage")
+    assert "b4-s64" in below(pages, "coverage")
+    assert "From 2026.10.3 to 2026.11.1: 1 submission more" in text["release.html"]
+    assert "2 of 40 differ at p \N{LESS-THAN OR EQUAL TO} 0.05" in text["release.html"]
+    assert "supported 1.50 (1.45 to 1.55)" in text["training.html"]
+    assert "cannot tell 0.4000 points" in text["training.html"]
+    feed = (tmp_path / "site" / "feeds" / "regressions.atom").read_text()
+    assert "<updated>2026-10-30T08:00:00Z</updated>" in feed
+
+
+@pytest.mark.parametrize("name", ["ranks.json", "coverage.json", "training.json", "diff.json"])
+def test_pages_say_which_table_is_missing_and_refuse_one_that_is_broken(
+    tmp_path: Path, name: str
+) -> None:
+    without = {key: rows for key, rows in further_tables().items() if key != name}
+    pages = markup(built(tmp_path / "without", full_tables(), without))
+    assert any(name in page.text for page in pages.values()) or name == "diff.json"
+    broken = further_tables() | {name: [{"machine_key": KEY}]}
+    with pytest.raises(ReleaseError, match="do not fit together"):
+        built(tmp_path / "broken", full_tables(), broken)
 
 
 def test_what_is_assumed_is_said_of_the_cells_it_is_assumed_for(tmp_path: Path) -> None:
