@@ -25,8 +25,13 @@ understand("sort", ...COLUMNS.map(([name]) => name));
 check();
 const place = document.getElementById("explorer");
 const answer = await fetch(place.dataset.source).catch(() => null);
-if (answer?.ok) show(await answer.json());
-else notice("The table could not be loaded; the leaderboard leads to every cell.");
+if (!answer?.ok) notice("The table could not be loaded; the leaderboard leads to every cell.");
+else begin(await answer.json());
+
+function begin(data) {
+  if (data.figures.ms.length) show(data);
+  else notice("Nothing has been measured yet. ", element("a", { href: "submit.html" }, "Be the first."));
+}
 
 function columnsOf(data) {
   return new Columns(COLUMNS.map(([name]) => name in data.texts
