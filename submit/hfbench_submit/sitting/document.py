@@ -76,6 +76,8 @@ def _protocol(plan: SittingPlan) -> Protocol:
         protocol["nodes"] = plan.nodes
     if plan.budget_s is not None:
         protocol["budget_s"] = plan.budget_s
+    if plan.detect_ppm is not None:
+        protocol["detect_ppm"] = plan.detect_ppm
     return protocol
 
 
@@ -105,8 +107,8 @@ def check_plan(plan: SittingPlan) -> None:
 
 
 def _check_size(plan: SittingPlan) -> None:
-    """Refuse a fixed plan whose submission could be too large; a budget ends before."""
-    if plan.budget_s is not None:
+    """Refuse a fixed plan whose submission could be too large; any other ends before."""
+    if plan.is_adaptive:
         return
     size = sum(plan.run_bytes(task) * _process_runs(plan, task) for task in plan.tasks)
     size += size // SECOND_ATTEMPTS
