@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from statistics import variance
+from statistics import fmean
 
 from hfbench_schema.power import Design, detectable, process_runs_needed
 from hfbench_submit.planning.seen import MOST_BLOCKS, MOST_PILOTS, PILOT, Seen
@@ -20,6 +20,8 @@ from hfbench_submit.planning.slots import Task
 CONFIRMING = 2
 """Blocks behind the ones that decide: with 2, at most 6.3 % of A/A comparisons are called different
 (10,000 simulated sittings at each of six spreads), with 1 still 6.6 %, with none 7.7 %."""
+LEAST_BLOCKS = PILOT + CONFIRMING
+"""What even the quietest cell gets."""
 LEAST_DEGREES = 2 * (PILOT - 1)
 """Degrees of freedom from which a spread foresees anything: what a pilot gives two environments."""
 PAST_DEGREES = 10
@@ -51,8 +53,9 @@ class Spread:
 
 def spread_of(groups: Sequence[Sequence[float]]) -> Spread:
     """Return the spread within groups."""
-    found = [Spread(variance(g) * (len(g) - 1), len(g) - 1) for g in groups if len(g) > 1]
-    return sum(found, Spread())
+    used = [(group, fmean(group)) for group in groups if len(group) > 1]
+    squares = sum((value - mean) ** 2 for group, mean in used for value in group)
+    return Spread(squares, sum(len(group) - 1 for group, _ in used))
 
 
 @dataclass(frozen=True)
