@@ -78,8 +78,8 @@ class Schedule:
         """Return how many process runs the change takes in the tasks that MOST_BLOCKS do not do."""
         if self._detection is None:
             return {}
-        seen = Seen(done)
-        needed = {task: self._detection.needed(task, seen) for task in self._open_tasks(done)}
+        seen, measured = Seen(done), self._choice(done).foreseen
+        needed = {task: self._detection.needed(task, seen) for task in measured}
         return {task: count for task, count in needed.items() if count > MOST_BLOCKS}
 
     def _choice(self, done: Sequence[ProcessRun]) -> Choice:

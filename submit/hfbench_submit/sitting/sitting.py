@@ -91,9 +91,14 @@ def _measure_all(
 
 
 def _is_halfway(plan: SittingPlan, done: Sequence[ProcessRun], left: Sequence[Slot]) -> bool:
-    if plan.budget_s is not None:
-        return 2 * sum(run["wall_ns"] for run in done) >= plan.budget_s * 10**9
-    return len(done) >= len(left)
+    if plan.budget_s is not None and 2 * _seconds(done) >= plan.budget_s:
+        return True
+    # With a budget alone nobody knows what is left.
+    return (plan.budget_s is None or plan.detect is not None) and len(done) >= len(left)
+
+
+def _seconds(done: Sequence[ProcessRun]) -> float:
+    return sum(run["wall_ns"] for run in done) / 1e9
 
 
 @dataclass
