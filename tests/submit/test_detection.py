@@ -257,11 +257,14 @@ def test_the_summary_says_what_each_cell_shows_and_which_missed_it(tmp_path: Pat
     keep(tmp_path, made)
     lines = list(detection_lines(made))
     assert lines[0] == "smallest change that shows, of 3 % asked for (80 % power, 5 % level):"
-    assert "bert-base/torch-eager/cpu/fp32/b1-s64  missed: it needs about" in lines[1]
-    assert lines[1].endswith(", and has 6 process runs")
+    assert "bert-base/torch-eager/cpu/fp32/b1-s64  missed: 6 of about " in lines[1]
     assert "missed" not in lines[2]
-    assert lines[2].endswith("  6 process runs")
-    assert lines[-1] == "3 % would show in 2 of 3 cells"
+    assert lines[2].endswith("  6 runs")
+    assert lines[-1] == "3 % would show in 2 of 3 measured cells"
+    for run in made["process_runs"]:
+        if run["environment"]:
+            run["status"] = "error"
+    assert list(detection_lines(made))[1].startswith("  unknown  bert-base/torch-eager/cpu")
     del made["protocol"]["detect_ppm"]
     assert not list(detection_lines(made))
 

@@ -9,7 +9,7 @@ from hfbench_schema.power import PPM, process_runs_needed
 from hfbench_schema.submission import EnvironmentFacts, Submission
 from hfbench_submit.reporting.figures import percent
 from hfbench_submit.reporting.precision import detectable_change, log_medians, pooled_sd
-from hfbench_submit.reporting.wording import counted, short_cell
+from hfbench_submit.reporting.wording import counted, roughly, short_cell
 
 _MOST_LISTED = 20
 _UNKNOWN = math.inf
@@ -39,16 +39,17 @@ def detection_lines(submission: Submission) -> Iterator[str]:
     yield from (_line(cell, asked) for cell in shown[:_MOST_LISTED])
     if len(shown) > _MOST_LISTED:
         yield f"  and {len(shown) - _MOST_LISTED} more, in the table above"
-    yield f"{percent(asked)} would show in {len(shown) - missed} of {counted(len(shown), 'cell')}"
+    measured = counted(len(shown), "measured cell")
+    yield f"{percent(asked)} would show in {len(shown) - missed} of {measured}"
 
 
 def _line(cell: _Shown, asked: float) -> str:
-    runs = counted(cell.process_runs, "process run")
+    runs, name = counted(cell.process_runs, "run"), short_cell(cell.cell)
     if cell.change == _UNKNOWN:
-        return f"  unknown  {short_cell(cell.cell)}  missed: {runs} in one of the environments"
-    missed = f"missed: it needs about {cell.needed}, and has "
-    said = f"{missed if cell.change > asked else ''}{runs}"
-    return f"  {percent(cell.change)}  {short_cell(cell.cell)}  {said}"
+        return f"  unknown  {name}  missed: {runs} in one environment"
+    if cell.change > asked:
+        runs = f"missed: {cell.process_runs} of about {roughly(cell.needed)} runs"
+    return f"  {percent(cell.change)}  {name}  {runs}"
 
 
 def _shown(submission: Submission, asked: float) -> Iterator[_Shown]:

@@ -9,7 +9,7 @@ from hfbench_submit.planning.seen import MOST_BLOCKS
 from hfbench_submit.planning.slots import Slot, Task, slot_of
 from hfbench_submit.reporting.figures import percent
 from hfbench_submit.reporting.progress import Progress
-from hfbench_submit.reporting.wording import short_cell
+from hfbench_submit.reporting.wording import roughly, short_cell
 
 
 class Foresight:
@@ -40,8 +40,8 @@ class Foresight:
             if task not in self._told:
                 self._told.add(task)
                 self._progress.note(
-                    f"{short_cell(task.cell)} needs about {needed} process runs to show a change "
-                    f"of {percent(change)}: stopping at {MOST_BLOCKS}"
+                    f"{short_cell(task.cell)} needs about {roughly(needed)} process runs to show "
+                    f"a change of {percent(change)}: stopping at {MOST_BLOCKS}"
                 )
 
 
