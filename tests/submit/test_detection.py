@@ -121,6 +121,9 @@ class _Logs:
     def blocks(self, _: Task) -> int:
         return len(self._arms[0])
 
+    def lost(self, _: str, __: int) -> int:
+        return 0
+
     def logs(self, _: str, environment: int, blocks: int = MOST_BLOCKS) -> list[float]:
         return self._arms[environment][: max(blocks, 0)]
 
@@ -172,9 +175,14 @@ def test_the_same_journal_gives_the_same_choice_after_any_interruption() -> None
     sds = dict(zip(CPU, (0.02, 0.03, 0.01), strict=True))
     past = from_header({"past": to_header({NOISY: Spread(0.01, 12)})})
     whole, noise, done = Schedule(plan(), 7, past), random.Random(3), list[ProcessRun]()
+    foreseen = len(whole.expected(done))
     while remaining := whole.remaining(done):
-        assert Schedule(plan(), 7, past).remaining(done) == remaining
+        again = Schedule(plan(), 7, past)
+        assert again.remaining(done) == remaining
+        assert again.expected(done) == whole.expected(done)
         done.append(measured(remaining[0], noise, sds[remaining[0].cell]))
+        if len(done) < 5:  # nothing is known yet, amid a block or after one
+            assert len(done) + len(whole.expected(done)) == foreseen
     assert len(done) > 2 * 3 * (LEAST_BLOCKS)
 
 

@@ -53,7 +53,8 @@ def next_block(
     costs = {task: sum(map(durations.seconds, task.slots(0))) for task in tasks}
     verdicts = {task: lacking for task in tasks if (lacking := seen.lacking(task))}
     pilots, left_out = _affordable(verdicts, seen, costs, seconds_left)
-    kept = [task for task in tasks if task not in left_out]
+    outside = set(left_out)
+    kept = [task for task in tasks if task not in outside]
     foreseen = {task: wanted_process_runs(task.role, PILOT) for task in kept}
     if detection is None:
         further = _further(tasks, seen, costs, seconds_left)

@@ -79,7 +79,8 @@ class Detection:
         begun, pairs = seen.blocks(task), self._pairs(task)
         if not pairs or begun >= MOST_BLOCKS or self._is_shown(task, seen):
             return 0
-        measured = min(len(seen.logs(task.cell, e)) for pair in pairs for e in pair)
+        # Of a block amid which this is asked, the rest counts as done.
+        measured = begun - max(seen.lost(task.cell, e) for pair in pairs for e in pair)
         if measured < PILOT and begun >= MOST_PILOTS:
             return 0
         return max(1, self.needed(task, seen) + CONFIRMING - measured)

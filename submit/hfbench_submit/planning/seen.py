@@ -31,10 +31,13 @@ class Seen:
         self._blocks: dict[tuple[str, str], int] = {}
         self._measured: Counter[tuple[str, str, int]] = Counter()
         self._logs: dict[tuple[str, int], dict[int, float]] = defaultdict(dict)
+        self._timed: dict[tuple[str, int], set[int]] = defaultdict(set)
         for run in done:
             cell, role, environment = run["cell"], role_of(run), run["environment"]
             self._blocks[cell, role] = max(self._blocks.get((cell, role), 0), run["block"] + 1)
             self._measured[cell, role, environment] += run["status"] in MEASURED_STATUSES
+            if role == "latency":
+                self._timed[cell, environment].add(run["block"])
             if timed := timed_iterations(run):
                 self._logs[cell, environment][run["block"]] = math.log(median(timed))
 
@@ -55,6 +58,11 @@ class Seen:
         """Return the log of each process run's median latency, of the first `blocks` blocks."""
         found = self._logs.get((cell, environment), {})
         return [log for block, log in found.items() if block < blocks]
+
+    def lost(self, cell: str, environment: int) -> int:
+        """Return in how many blocks the latency was tried and is not known."""
+        key = cell, environment
+        return len(self._timed.get(key, ())) - len(self._logs.get(key, ()))
 
     def half_width(self, task: Task, process_runs: int) -> float:
         """Return two standard errors of the mean log median, in the noisiest environment."""
