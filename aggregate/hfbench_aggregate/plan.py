@@ -136,14 +136,24 @@ def plan_family(family: Family, change: float, patterns: Sequence[str]) -> Plan 
     cells = [cell for cell in every if not patterns or any(fnmatchcase(cell, p) for p in patterns)]
     if not cells:
         return None
-    noise = _noise(family, every)
-    arms = [family.arm(environment, every) for environment in family.environments]
-    sitting, source = replicate_sitting_sd([(arm.x, arm.sittings) for arm in arms])
-    chosen = [every.index(cell) for cell in cells]
+    noise, sitting = _noise(family, every), _between_sittings(family, every)
+    places = {cell: place for place, cell in enumerate(every)}
+    chosen = [places[cell] for cell in cells]
     # A family of so few cells will have no prior when it is compared.
     prior_df = noise.prior_df if len(cells) >= LEAST_FAMILY_CELLS else 0.0
-    rows = [_row(family, cell, noise, place) for cell, place in zip(cells, chosen, strict=True)]
-    _add_designs(rows, noise.sd[chosen], math.log1p(change), sitting, prior_df)
+    rows = _rows(family, cells, noise, chosen)
+    _add_designs(rows, noise.sd[chosen], math.log1p(change), sitting[0], prior_df)
+    plan = _framed(family, change, rows, sitting)
+    plan["prior_df"] = published(prior_df) or 0.0
+    plan["unmeasured"] = _unmeasured(family, patterns, every)
+    return plan
+
+
+def _framed(
+    family: Family, change: float, rows: list[PlannedCell], sitting: tuple[float, SittingSource]
+) -> Plan:
+    """Return a plan with what is the same for all of its cells."""
+    sd, source = sitting
     return {
         "machine_key": family.machine_key,
         "machine": family.machine_title,
@@ -151,14 +161,19 @@ def plan_family(family: Family, change: float, patterns: Sequence[str]) -> Plan 
         "change": change,
         "sittings": len(family.submissions),
         "environments": len(family.environments),
-        "prior_df": published(prior_df) or 0.0,
-        "sitting_sd": published(sitting) or 0.0,
+        "prior_df": 0.0,
+        "sitting_sd": published(sd) or 0.0,
         "sitting_source": "estimated" if source is SittingSource.ESTIMATED else "assumed",
-        "sitting_alone": _sitting_alone(sitting, 1),
-        "sitting_most": _sitting_alone(sitting, MOST_SITTINGS),
+        "sitting_alone": _sitting_alone(sd, 1),
+        "sitting_most": _sitting_alone(sd, MOST_SITTINGS),
         "cells": rows,
-        "unmeasured": _unmeasured(family, patterns, every),
+        "unmeasured": 0,
     }
+
+
+def _between_sittings(family: Family, cells: list[str]) -> tuple[float, SittingSource]:
+    arms = [family.arm(environment, cells) for environment in family.environments]
+    return replicate_sitting_sd([(arm.x, arm.sittings) for arm in arms])
 
 
 def _noise(family: Family, cells: Sequence[str]) -> ProcessNoise:
@@ -172,15 +187,27 @@ def _noise(family: Family, cells: Sequence[str]) -> ProcessNoise:
     return process_noise(padded(list(groups.values())), [key[0] for key in groups], len(cells))
 
 
-def _row(family: Family, cell: str, noise: ProcessNoise, place: int) -> PlannedCell:
-    """Return what is known of one cell, with the designs left open."""
+def _rows(
+    family: Family, cells: Sequence[str], noise: ProcessNoise, places: Sequence[int]
+) -> list[PlannedCell]:
+    """Return what is known of cells, with the designs left open."""
+    seconds = _wall_seconds(family)
+    return [
+        _row(family, cell, noise, place, seconds.get(cell))
+        for cell, place in zip(cells, places, strict=True)
+    ]
+
+
+def _row(
+    family: Family, cell: str, noise: ProcessNoise, place: int, seconds: float | None
+) -> PlannedCell:
     runs = [run for e in family.environments for run in family.runs_of(e, cell) if run.middle_ns]
     return {
         "cell": cell,
         "process_runs": len(runs),
         "sittings": len({run.sitting for run in runs}),
         "process_sd": published(noise.sd[place]),
-        "process_run_seconds": _wall_seconds(family, cell),
+        "process_run_seconds": seconds,
         "detectable": {},
         "interleaved": None,
         "separate": None,
@@ -196,15 +223,14 @@ def _remark(process_runs: int, sd: float, df: float) -> str:
     return "" if df else "its spread is taken from the other cells"
 
 
-def _wall_seconds(family: Family, cell: str) -> float | None:
-    """Return what a process run took here, in the middle, from launch to end."""
-    taken = [
-        run["wall_ns"] / 1e9
-        for submission in family.submissions
-        for run in submission.document["process_runs"]
-        if (run["cell"], role_of(run)) == (cell, "latency") and run["status"] in MEASURED_STATUSES
-    ]
-    return published(median(taken)) if taken else None
+def _wall_seconds(family: Family) -> dict[str, float | None]:
+    """Return what a process run of each cell took here, in the middle, from launch to end."""
+    taken: defaultdict[str, list[float]] = defaultdict(list)
+    for submission in family.submissions:
+        for run in submission.document["process_runs"]:
+            if role_of(run) == "latency" and run["status"] in MEASURED_STATUSES:
+                taken[run["cell"]].append(run["wall_ns"] / 1e9)
+    return {cell: published(median(times)) for cell, times in taken.items()}
 
 
 def _add_designs(
