@@ -88,7 +88,7 @@ def _total_time(designs: Sequence[PlannedDesign | None]) -> str:
 def _below(plan: Plan, names: Sequence[str]) -> Iterator[str]:
     quoted = " and ".join(map(str, QUOTED))
     yield "  sd: between process runs of one version in one sitting, moderated from ten cells on."
-    yield f"  {quoted}: the least change that so many interleaved process runs of each version show."
+    yield f"  {quoted}: the least change that so many interleaved process runs a version show."
     yield "  interleaved: in one sitting. separate: sittings x process runs in each of them."
     yield f"  one test at 5 %, {100 * POWER:.0f} % power; verdicts on many cells at once need more."
     yield f"sd between sittings: {percent(plan['sitting_sd'])} ({_source(plan)})"
