@@ -18,7 +18,7 @@ from hfbench_submit.planning.seen import MOST_BLOCKS, MOST_PILOTS, PILOT, Seen
 from hfbench_submit.planning.slots import Task
 
 CONFIRMING = 2
-"""Blocks behind the ones that decide: with 2, at most 6.3 % of A/A comparisons are called different
+"""Blocks behind the ones that decide: with 2, at most 6.2 % of A/A comparisons are called different
 (10,000 simulated sittings at each of six spreads), with 1 still 6.6 %, with none 7.7 %."""
 LEAST_BLOCKS = PILOT + CONFIRMING
 """What even the quietest cell gets."""
