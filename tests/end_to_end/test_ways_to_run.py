@@ -77,15 +77,10 @@ def test_process_runs_are_chosen_for_a_change(tmp_path: Path) -> None:
     assert "budget_s" not in submission["protocol"]
     runs = submission["process_runs"]
     assert {process_run["status"] for process_run in runs} <= set(COUNTED)
-    measured = [
-        sum(r["environment"] == e and r["status"] != COUNTED[-1] for r in runs) for e in (0, 1)
-    ]
     blocks = 1 + max(process_run["block"] for process_run in runs)
     assert blocks >= LEAST_BLOCKS
-    if min(measured) >= LEAST_BLOCKS:
-        assert "50 % would show in 1 of 1 measured cell" in printed
-    else:  # it was never quiet enough
-        assert blocks >= MOST_PILOTS
+    # Where it was never quiet, it is given up or goes on for longer, but never ends before.
+    assert "50 % would show in 1 of 1 measured cell" in printed or blocks >= MOST_PILOTS
 
 
 @pytest.mark.usefixtures("environments")
