@@ -10,6 +10,7 @@ from hfbench_aggregate.commands.compact import compact
 from hfbench_aggregate.commands.intake import intake
 from hfbench_aggregate.commands.ledger import ledger
 from hfbench_aggregate.commands.opened import FINDINGS, STORE, BadInputError, opened
+from hfbench_aggregate.commands.plan import plan
 from hfbench_schema import __version__
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def main() -> None:
 main.add_command(intake)
 main.add_command(ledger)
 main.add_command(compact)
+main.add_command(plan)
 
 
 @main.command()
