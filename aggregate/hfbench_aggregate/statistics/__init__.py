@@ -9,6 +9,7 @@ held over.
 
 - `centre`: typical time and interval of each cell of one environment on one machine.
 - `compare_versions`: effect, interval, q value and verdict of each cell for two environments.
+- `pool_contributors`: the same over the machines of several contributors.
 - `sitting_sd`: the error to add where the two were not interleaved.
 - `level_sittings`: the shift to take out where they were, in several sittings.
 - `variance_prior`, `winsorise`, `moments`: the steps these share.
@@ -19,6 +20,11 @@ held over.
 """
 
 from hfbench_aggregate.statistics.centre import Centre, MachineGrade, centre, machine_grade
+from hfbench_aggregate.statistics.contributors import (
+    PooledComparison,
+    pool_contributors,
+    pooling_variance,
+)
 from hfbench_aggregate.statistics.levelling import Levelled, level_sittings
 from hfbench_aggregate.statistics.moments import Moments, Winsorised, moments, winsorise
 from hfbench_aggregate.statistics.sitting import SittingSd, SittingSource, sitting_sd
@@ -35,6 +41,7 @@ __all__ = [
     "Levelled",
     "MachineGrade",
     "Moments",
+    "PooledComparison",
     "SittingSd",
     "SittingSource",
     "VariancePrior",
@@ -47,6 +54,8 @@ __all__ = [
     "level_sittings",
     "machine_grade",
     "moments",
+    "pool_contributors",
+    "pooling_variance",
     "sitting_sd",
     "variance_prior",
     "winsorise",

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from hfbench_aggregate.statistics.constants import ALPHA
 from hfbench_aggregate.statistics.moments import BoolArray, FloatArray
 
 
@@ -22,3 +23,12 @@ def false_discovery_rate(p: FloatArray, tested: BoolArray) -> FloatArray:
     if tested.any():
         q[tested] = false_discovery_control(p[tested])
     return q
+
+
+def fcr_level(called: BoolArray, tested: BoolArray) -> float:
+    """Return the coverage 1 - ALPHA R / m that R intervals selected from m tests need.
+
+    Reference:
+        Benjamini & Yekutieli 2005.
+    """
+    return float(1 - ALPHA * called.sum() / max(tested.sum(), 1))
