@@ -1,34 +1,69 @@
 """Comparisons: the statistics applied to a pair of environments, as rows of a release."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from hfbench_aggregate.environments import Environment, hidden_differences
 from hfbench_aggregate.interleaving import interleaved_if_enough
+from hfbench_aggregate.machines import machine_differences
 from hfbench_aggregate.pairs import Pair
 from hfbench_aggregate.reduction import Arm, Family, run_flags
 from hfbench_aggregate.rounding import published
 from hfbench_aggregate.statistics import (
     Levelled,
+    MachineGrade,
     SittingSd,
     SittingSource,
     VersionComparison,
     centre,
     compare_versions,
     level_sittings,
+    machine_grade,
     sitting_sd,
 )
 from hfbench_aggregate.statistics.moments import BoolArray, FloatArray
 from hfbench_aggregate.tables import ComparedCell, Comparison
-from hfbench_aggregate.wording import counted, percent, short_names, verdict_wording
+from hfbench_aggregate.wording import (
+    counted,
+    percent,
+    runs_shortage,
+    short_names,
+    verdict_wording,
+)
 
 _MS: Final = 1000.0
 _NOT_INTERLEAVED: Final = "not interleaved: its interval allows for the sittings to differ"
 
 
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A pair, with what the statistics say of each of its cells; arrays of shape (cells,)."""
+
+    pair: Pair
+    every: tuple[Arm, Arm]
+    """All measured process runs of baseline and candidate."""
+    used: tuple[Arm, Arm]
+    """Those that count."""
+    term: SittingSd
+    level: Levelled
+    result: VersionComparison
+
+    @property
+    def grade(self) -> MachineGrade | None:
+        """How quiet the machine was, over both versions; None where no cell has a spread."""
+        sides = (self.level.baseline, self.level.candidate)
+        return machine_grade(np.concatenate([centre(side).sd for side in sides]))
+
+
 def compare_pair(pair: Pair) -> Comparison:
     """Compare two environments in the cells of the pair."""
+    return comparison_of(judge(pair))
+
+
+def judge(pair: Pair) -> Judged:
+    """Apply the statistics to the cells of a pair, all at once."""
     cells = pair.cells
     every = pair.family.arm(pair.baseline, cells), pair.family.arm(pair.candidate, cells)
     a, b = interleaved_if_enough(*every)
@@ -42,6 +77,12 @@ def compare_pair(pair: Pair) -> Comparison:
         sittings_candidate=term.sittings_candidate,
         spent_df=level.spent_df,
     )
+    return Judged(pair, every, (a, b), term, level, result)
+
+
+def comparison_of(judged: Judged) -> Comparison:
+    """Return what was judged as a row of a release."""
+    pair, term, (a, b) = judged.pair, judged.term, judged.used
     return {
         "machine_key": pair.family.machine_key,
         "suite": pair.family.suite_title,
@@ -53,16 +94,15 @@ def compare_pair(pair: Pair) -> Comparison:
         "sitting_sd": published(term.sd.max(initial=0.0)) or 0.0,
         "sittings": [_sittings(a), _sittings(b)],
         "provisional": _provisional(term),
-        "tested": int(np.isfinite(result.q).sum()),
-        "warnings": [*_left_out(every, (a, b)), *_warnings(pair)],
-        "cells": _rows(pair, term, level, result),
+        "tested": int(np.isfinite(judged.result.q).sum()),
+        "warnings": [*_left_out(judged.every, judged.used), *_warnings(pair)],
+        "cells": _rows(judged),
     }
 
 
-def _rows(
-    pair: Pair, term: SittingSd, level: Levelled, result: VersionComparison
-) -> list[ComparedCell]:
+def _rows(judged: Judged) -> list[ComparedCell]:
     """Turn the arrays of a comparison into rows."""
+    pair, term, level, result = judged.pair, judged.term, judged.level, judged.result
     medians = [_milliseconds(x) for x in (level.baseline, level.candidate)]
     rows = [_row(place, cell, result) for place, cell in enumerate(pair.cells)]
     apart = _compared(term) & ~term.interleaved & term.interleaved.any()
@@ -71,7 +111,7 @@ def _rows(
         row["baseline_ms"], row["candidate_ms"] = (published(side[place]) for side in medians)
         row["flags"] = [_NOT_INTERLEAVED] if apart[place] else []
         row["flags"] += _flags(pair, row["cell"], place, result)
-        row["wording"] = verdict_wording(row, candidate)
+        row["wording"] = verdict_wording(row, candidate, runs_shortage(row["process_runs"]))
     return rows
 
 
@@ -81,15 +121,15 @@ def _row(place: int, cell: str, result: VersionComparison) -> ComparedCell:
         "cell": cell,
         "verdict": str(result.verdict[place]),
         "wording": "",
-        "ratio": _ratio(result.theta[place]),
-        "low": _ratio(result.low[place]),
-        "high": _ratio(result.high[place]),
-        "selected_low": _ratio(result.fcr_low[place]),
-        "selected_high": _ratio(result.fcr_high[place]),
+        "ratio": ratio_of(result.theta[place]),
+        "low": ratio_of(result.low[place]),
+        "high": ratio_of(result.high[place]),
+        "selected_low": ratio_of(result.fcr_low[place]),
+        "selected_high": ratio_of(result.fcr_high[place]),
         "p": published(result.p[place]),
         "q": published(result.q[place]),
         "p_equivalent": published(result.p_equivalent[place]),
-        "detectable": _ratio(result.detectable[place]),
+        "detectable": ratio_of(result.detectable[place]),
         "process_runs": [
             int(result.process_runs_baseline[place]),
             int(result.process_runs_candidate[place]),
@@ -100,7 +140,8 @@ def _row(place: int, cell: str, result: VersionComparison) -> ComparedCell:
     }
 
 
-def _ratio(theta: float) -> float | None:
+def ratio_of(theta: float) -> float | None:
+    """Return a log ratio as the ratio to publish; None if there is none."""
     with np.errstate(over="ignore"):  # an absurd interval has no end that could be published
         return published(np.exp(theta))
 
@@ -169,6 +210,7 @@ def _warnings(pair: Pair) -> list[str]:
     warnings = [
         f"{counted(unsupported, 'cell')} unsupported in both" if unsupported else None,
         hidden_differences(facts[pair.baseline], facts[pair.candidate]),
+        machine_differences(pair),
         _threads_differ(pair),
     ]
     return [warning for warning in warnings if warning]

@@ -1,0 +1,77 @@
+"""The report on two versions: every machine, contributors pooled, and what decides each cell."""
+
+from collections.abc import Iterator, Sequence
+
+from hfbench_aggregate.comparing.census import census
+from hfbench_aggregate.comparing.pooling import pooled_comparison
+from hfbench_aggregate.comparing.studies import studies_by_group
+from hfbench_aggregate.comparing.tables import (
+    REPORT_SCHEMA,
+    ComparedMachine,
+    Deciding,
+    Pooled,
+    Report,
+)
+from hfbench_aggregate.comparison import Judged, comparison_of, judge
+from hfbench_aggregate.ledger_entries import UNKNOWN_SUBMITTER
+from hfbench_aggregate.selection import selected_pairs
+from hfbench_aggregate.sources import Gathered
+from hfbench_aggregate.statistics.verdict import Verdict
+
+
+def compare(gathered: Gathered, baseline: str, candidate: str) -> Report:
+    """Compare two versions on every machine that measured both, and across contributors.
+
+    Raises:
+        SelectionError: there is nothing to compare; the text says what there is.
+    """
+    judged = [judge(pair) for pair in selected_pairs(gathered.families(), baseline, candidate)]
+    groups = studies_by_group(judged).items()
+    pooled = [pooled_comparison(key, studies) for key, studies in groups if len(studies) > 1]
+    machines = [_machine(one) for one in judged]
+    return {
+        "schema": REPORT_SCHEMA,
+        "baseline": baseline,
+        "candidate": candidate,
+        "submissions": len(gathered.submissions),
+        "notes": gathered.notes,
+        "pooled": pooled,
+        "machines": machines,
+        "deciding": list(_deciding(pooled, machines)),
+    }
+
+
+def _machine(judged: Judged) -> ComparedMachine:
+    family, grade = judged.pair.family, judged.grade
+    submitters = {each.submitter for each in family.submissions} - {UNKNOWN_SUBMITTER}
+    return {
+        **comparison_of(judged),
+        "machine": family.machine_title,
+        "grade": None if grade is None else grade.value,
+        "submitters": sorted(submitters),
+        "index": None,
+        "census": census(judged.pair),
+    }
+
+
+def _deciding(pooled: Sequence[Pooled], machines: Sequence[ComparedMachine]) -> Iterator[Deciding]:
+    """Yield the pooled verdicts, and those of machines in the cells that have no pooled one.
+
+    With two contributors there is none: how far machines differ is then not known.
+    """
+    covered: set[tuple[str, ...]] = set()
+    for group in pooled:
+        keys = [study["machine_key"] for study in group["studies"]]
+        for row in group["cells"]:
+            if row["verdict"] != Verdict.INSUFFICIENT:
+                yield {"cell": row["cell"], "verdict": row["verdict"], "machine_key": None}
+                covered |= {(*_family(group), key, row["cell"]) for key in keys}
+    for machine in machines:
+        key = machine["machine_key"]
+        for cell in machine["cells"]:
+            if (*_family(machine), key, cell["cell"]) not in covered:
+                yield {"cell": cell["cell"], "verdict": cell["verdict"], "machine_key": key}
+
+
+def _family(table: Pooled | ComparedMachine) -> tuple[str, str, str]:
+    return table["suite"], table["baseline"], table["candidate"]
