@@ -3,7 +3,7 @@
 from typing import Final
 
 import numpy as np
-from scipy.special import chdtrc, stdtr, stdtrit
+from scipy.special import chdtrc, chdtri, stdtr, stdtrit
 
 from hfbench_aggregate.statistics.moments import FloatArray
 
@@ -32,3 +32,8 @@ def chi_squared_tail(squares: FloatArray, df: FloatArray) -> FloatArray:
     """Return P(X >= squares) for X of chi-squared with df degrees of freedom, never 0."""
     tail: FloatArray = chdtrc(df, squares)
     return np.maximum(tail, _LEAST_P)
+
+
+def chi_squared_median(df: FloatArray) -> FloatArray:
+    """Return the median of chi-squared with df degrees of freedom."""
+    return np.asarray(chdtri(df, 0.5)).astype(np.float64, copy=False)
