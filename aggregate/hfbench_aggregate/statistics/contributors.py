@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from hfbench_aggregate.statistics.constants import (
     ALPHA,
+    DISPUTED_P,
     EQUIVALENCE_MARGIN,
     LEAST_CONTRIBUTORS,
     LEAST_FAMILY_CELLS,
@@ -26,7 +27,7 @@ from hfbench_aggregate.statistics.constants import (
 )
 from hfbench_aggregate.statistics.discovery import false_discovery_rate, fcr_level
 from hfbench_aggregate.statistics.moments import BoolArray, FloatArray, IntArray, ratio, row_median
-from hfbench_aggregate.statistics.student import chi_squared_median, chi_squared_tail, quantile
+from hfbench_aggregate.statistics.student import chi_squared_quantile, chi_squared_tail, quantile
 from hfbench_aggregate.statistics.variance_prior import variance_prior
 from hfbench_aggregate.statistics.verdict import decide, is_called
 from hfbench_aggregate.statistics.welch import Effect, sitting_variance
@@ -152,9 +153,10 @@ def pool_contributors(
     outliers are screened. With w = 1 / (v + tau^2), W = sum w and k contributors,
 
         theta = sum w theta_k / W,
-        q = sum w (theta_k - theta)^2 / (k - 1),  (d0, s0^2) the family's prior on q,
+        q = sum w (theta_k - theta)^2 / (k - 1),  (d0, s0^2) the family's prior on q, each up
+            to the quantile of chi-squared that DISPUTED_P exceed,
         g = max(1, (d0 s0^2 + (k - 1) q) / (d0 + k - 1)),  se^2 = g / W,
-        k' = W^2 / sum w^2,  df = max(1, min(d0, k') + k' - 1),
+        k' = W^2 / sum w^2,  df = max(1, min(d0, k) + k' - 1),
 
     so that one precise machine among many is not taken for many. Verdicts as `decide` orders
     them, from LEAST_CONTRIBUTORS on. The prediction interval is theta +- t_{.975, k-2}
@@ -296,7 +298,7 @@ def _common_tau_squared(y: FloatArray, v: FloatArray, used: BoolArray) -> float:
     # Here, because it takes a third of a second that `--help` should not wait for.
     from scipy.optimize import brentq
 
-    middle = chi_squared_median(used.sum(axis=1) - 1.0)
+    middle = chi_squared_quantile(0.5, used.sum(axis=1) - 1.0)
 
     def excess(tau_squared: float) -> float:
         pool = _pool(y, v, used, np.full(len(y), tau_squared))
@@ -313,11 +315,12 @@ def _effect(pool: _Pool) -> Effect:
     """Return the pooled effect with the moderated, modified error of Knapp and Hartung."""
     freedom = np.maximum(pool.count - 1, 0).astype(np.float64)
     squares = np.where(freedom > 0, pool.squares, np.nan)
-    prior = variance_prior(ratio(squares, freedom), freedom)
+    # What lies beyond the cap is a wrong effect that escaped the screen, not noise of a family.
+    cap = chi_squared_quantile(1 - DISPUTED_P, np.maximum(freedom, 1.0))
+    prior = variance_prior(ratio(np.minimum(squares, cap), freedom), freedom)
     factor = ratio(prior.d0 * prior.s0_squared + squares, prior.d0 + freedom)
     se = np.sqrt(ratio(np.maximum(factor, 1.0), pool.total))
-    effective = pool.effective
-    df = np.maximum(np.minimum(prior.d0, effective) + effective - 1, 1.0)
+    df = np.maximum(np.minimum(prior.d0, pool.count) + pool.effective - 1, 1.0)
     return Effect(theta=pool.mean, se=se, se_within=se, df=np.where(np.isnan(se), np.nan, df))
 
 
