@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from hfbench_aggregate.statistics.constants import (
     ALPHA,
+    DISPUTED_P,
     EQUIVALENCE_MARGIN,
     LEAST_CONTRIBUTORS,
     LEAST_FAMILY_CELLS,
@@ -22,11 +23,11 @@ from hfbench_aggregate.statistics.constants import (
     MAD_TO_SD,
     POOLING_SITTING_SD,
     SCREEN_LEAST_DISTANCE,
-    SCREEN_WIDTH_MADS,
+    SCREEN_WIDTH,
 )
 from hfbench_aggregate.statistics.discovery import false_discovery_rate, fcr_level
 from hfbench_aggregate.statistics.moments import BoolArray, FloatArray, IntArray, ratio, row_median
-from hfbench_aggregate.statistics.student import chi_squared_tail, quantile
+from hfbench_aggregate.statistics.student import chi_squared_quantile, chi_squared_tail, quantile
 from hfbench_aggregate.statistics.variance_prior import variance_prior
 from hfbench_aggregate.statistics.verdict import decide, is_called
 from hfbench_aggregate.statistics.welch import Effect, sitting_variance
@@ -152,9 +153,10 @@ def pool_contributors(
     outliers are screened. With w = 1 / (v + tau^2), W = sum w and k contributors,
 
         theta = sum w theta_k / W,
-        q = sum w (theta_k - theta)^2 / (k - 1),  (d0, s0^2) the family's prior on q,
+        q = sum w (theta_k - theta)^2 / (k - 1),  (d0, s0^2) the family's prior on q, each up
+            to the quantile of chi-squared that DISPUTED_P exceed,
         g = max(1, (d0 s0^2 + (k - 1) q) / (d0 + k - 1)),  se^2 = g / W,
-        k' = W^2 / sum w^2,  df = max(1, min(d0, k') + k' - 1),
+        k' = W^2 / sum w^2,  df = max(1, min(d0, k) + k' - 1),
 
     so that one precise machine among many is not taken for many. Verdicts as `decide` orders
     them, from LEAST_CONTRIBUTORS on. The prediction interval is theta +- t_{.975, k-2}
@@ -178,10 +180,10 @@ def pool_contributors(
     y, v = _as_effects(theta, variance)
     measured = np.isfinite(y) & (v > 0)
     left_out = measured & _replaceable(measured, quiet)
-    screened = _outliers(y, measured & ~left_out)
+    screened = _outliers(y, v, measured & ~left_out)
     used = measured & ~left_out & ~screened
     plain = _pool(y, v, used, np.zeros(len(y)))
-    tau_squared = _tau_squared(plain)
+    tau_squared = _tau_squared(y, v, used)
     effect = _effect(_pool(y, v, used, tau_squared))
     p, p_equivalent = effect.p(), effect.p_equivalent(float(np.log1p(EQUIVALENCE_MARGIN)))
     sufficient = plain.count >= LEAST_CONTRIBUTORS
@@ -242,8 +244,13 @@ def _replaceable(measured: BoolArray, quiet: npt.ArrayLike | None) -> BoolArray:
     return noisy
 
 
-def _outliers(y: FloatArray, measured: BoolArray) -> BoolArray:
-    """Return the effects too far from the median of their cell, where it has enough of them."""
+def _outliers(y: FloatArray, v: FloatArray, measured: BoolArray) -> BoolArray:
+    """Return the effects too far from the median of their cell, where it has enough of them.
+
+    |theta_k - median| > max(SCREEN_LEAST_DISTANCE, SCREEN_WIDTH max(MAD of the cell, median MAD
+    of the family, sqrt(v_k))): neither agreement by luck among a few nor a machine known to be
+    noisy makes an outlier.
+    """
     outlier = np.zeros_like(measured)
     rows = np.flatnonzero(measured.sum(axis=1) >= LEAST_SCREEN_CONTRIBUTORS)
     if rows.size:
@@ -251,9 +258,8 @@ def _outliers(y: FloatArray, measured: BoolArray) -> BoolArray:
         count = measured[rows].sum(axis=1)
         distance = np.abs(block - row_median(block, count)[:, None])
         mad = MAD_TO_SD * row_median(distance, count)
-        outlier[rows] = (
-            distance > np.maximum(SCREEN_LEAST_DISTANCE, SCREEN_WIDTH_MADS * mad)[:, None]
-        )
+        scale = np.maximum(np.maximum(mad, np.median(mad))[:, None], np.sqrt(v[rows]))
+        outlier[rows] = distance > np.maximum(SCREEN_WIDTH * scale, SCREEN_LEAST_DISTANCE)
     return outlier
 
 
@@ -264,35 +270,57 @@ def _pool(y: FloatArray, v: FloatArray, used: BoolArray, tau_squared: FloatArray
     return _Pool(np.where(used, y, 0.0), weight, used.sum(axis=1, dtype=np.int64))
 
 
-def _tau_squared(plain: _Pool) -> FloatArray:
-    """Return the variance between machines by the method of moments, NaN below two contributors.
+def _tau_squared(y: FloatArray, v: FloatArray, used: BoolArray) -> FloatArray:
+    """Return the variance between machines, shape (cells,), NaN below two contributors."""
+    plain = _pool(y, v, used, np.zeros(len(y)))
+    replicated = plain.count >= LEAST_INTERVAL_RUNS
+    if replicated.sum() < LEAST_FAMILY_CELLS:
+        return np.where(replicated, _own_tau_squared(plain), np.nan)
+    rows = np.flatnonzero(replicated)
+    return np.where(replicated, _common_tau_squared(y[rows], v[rows], used[rows]), np.nan)
 
-    max(0, sum (Q - (k - 1)) / sum (W - sum w^2 / W)), with sums over the cells of the family, or
-    over none in a family below LEAST_FAMILY_CELLS.
+
+def _own_tau_squared(plain: _Pool) -> FloatArray:
+    """Return max(0, (Q - (k - 1)) / (W - sum w^2 / W)) with w = 1 / v: DerSimonian & Laird 1986."""
+    above = plain.squares - (plain.count - 1)
+    return np.maximum(ratio(above, plain.total - ratio(plain.total, plain.effective)), 0.0)
+
+
+def _common_tau_squared(y: FloatArray, v: FloatArray, used: BoolArray) -> float:
+    """Return the tau^2 at which half the cells have a Q above the median of chi-squared.
+
+    Paule and Mandel's equation with a median in place of a mean, so that cells with wrong effects
+    in them, too many or too few for the screen, do not pass for heterogeneity of all others.
 
     Reference:
-        DerSimonian & Laird 1986.
+        Paule & Mandel 1982.
     """
-    replicated = plain.count >= LEAST_INTERVAL_RUNS
-    above = np.where(replicated, plain.squares - (plain.count - 1), np.nan)
-    below = np.where(
-        replicated, plain.total * (1 - ratio(np.ones_like(above), plain.effective)), np.nan
-    )
-    if replicated.sum() < LEAST_FAMILY_CELLS:
-        return np.maximum(ratio(above, below), 0.0)
-    common = max(float(np.nansum(above) / np.nansum(below)), 0.0)
-    return np.where(replicated, common, np.nan)
+    # Here, because it takes a third of a second that `--help` should not wait for.
+    from scipy.optimize import brentq
+
+    middle = chi_squared_quantile(0.5, used.sum(axis=1) - 1.0)
+
+    def excess(tau_squared: float) -> float:
+        pool = _pool(y, v, used, np.full(len(y), tau_squared))
+        return float(np.median(pool.squares / middle)) - 1
+
+    if excess(0.0) <= 0:
+        return 0.0
+    # With all weights 1 / tau^2, Q is largest, and known.
+    most = float(np.median(_pool(y, np.ones_like(v), used, np.zeros(len(y))).squares / middle))
+    return float(brentq(excess, 0.0, most, rtol=1e-6))
 
 
 def _effect(pool: _Pool) -> Effect:
     """Return the pooled effect with the moderated, modified error of Knapp and Hartung."""
     freedom = np.maximum(pool.count - 1, 0).astype(np.float64)
     squares = np.where(freedom > 0, pool.squares, np.nan)
-    prior = variance_prior(ratio(squares, freedom), freedom)
+    # What lies beyond the cap is a wrong effect that escaped the screen, not noise of a family.
+    cap = chi_squared_quantile(1 - DISPUTED_P, np.maximum(freedom, 1.0))
+    prior = variance_prior(ratio(np.minimum(squares, cap), freedom), freedom)
     factor = ratio(prior.d0 * prior.s0_squared + squares, prior.d0 + freedom)
     se = np.sqrt(ratio(np.maximum(factor, 1.0), pool.total))
-    effective = pool.effective
-    df = np.maximum(np.minimum(prior.d0, effective) + effective - 1, 1.0)
+    df = np.maximum(np.minimum(prior.d0, pool.count) + pool.effective - 1, 1.0)
     return Effect(theta=pool.mean, se=se, se_within=se, df=np.where(np.isnan(se), np.nan, df))
 
 
