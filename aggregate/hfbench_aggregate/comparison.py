@@ -7,6 +7,7 @@ import numpy as np
 
 from hfbench_aggregate.environments import Environment, hidden_differences
 from hfbench_aggregate.interleaving import interleaved_if_enough
+from hfbench_aggregate.levels import odd_sittings
 from hfbench_aggregate.machines import machine_differences
 from hfbench_aggregate.pairs import Pair
 from hfbench_aggregate.reduction import Arm, Family, run_flags
@@ -26,6 +27,7 @@ from hfbench_aggregate.statistics import (
 from hfbench_aggregate.statistics.moments import BoolArray, FloatArray
 from hfbench_aggregate.tables import ComparedCell, Comparison
 from hfbench_aggregate.wording import (
+    TOO_SMOOTH,
     counted,
     percent,
     runs_shortage,
@@ -95,7 +97,11 @@ def comparison_of(judged: Judged) -> Comparison:
         "sittings": [_sittings(a), _sittings(b)],
         "provisional": _provisional(term),
         "tested": int(np.isfinite(judged.result.q).sum()),
-        "warnings": [*_left_out(judged.every, judged.used), *_warnings(pair)],
+        "warnings": [
+            *_left_out(judged.every, judged.used),
+            *odd_sittings(pair.family, judged.used),
+            *_warnings(pair),
+        ],
         "cells": _rows(judged),
     }
 
@@ -200,7 +206,7 @@ def _flags(pair: Pair, cell: str, place: int, result: VersionComparison) -> list
         if unstable[place]:
             found.append(f"unstable in {unstable[place]} of {count[place]}")
         flags += [f"{side}: {flag}" for flag in found]
-    return flags
+    return flags + ([TOO_SMOOTH] if result.no_spread[place] else [])
 
 
 def _warnings(pair: Pair) -> list[str]:

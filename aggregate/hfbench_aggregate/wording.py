@@ -14,6 +14,8 @@ from hfbench_aggregate.tables import Comparison
 
 NOTHING: Final = "-"
 """Stands where there is no figure."""
+TOO_SMOOTH: Final = "all process runs took the same time: too smooth to be tested"
+"""Stands where nothing scatters, so that nobody knows the error."""
 
 
 class Judgement(TypedDict):
@@ -73,7 +75,7 @@ def verdict_wording(row: Judgement, candidate: str, shortage: str) -> str:
     if row["verdict"] == Verdict.INSUFFICIENT:
         return shortage
     if ratio is None or low is None or high is None:
-        return "all process runs took the same time: too smooth to be tested"
+        return TOO_SMOOTH
     if row["verdict"] == Verdict.EQUIVALENT:
         ends = f"{direction(low)} to {direction(high)}"
         return f"within {percent(EQUIVALENCE_MARGIN)} of each other ({ends})"

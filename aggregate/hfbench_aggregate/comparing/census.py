@@ -90,10 +90,18 @@ def _command(pair: Pair, cells: Sequence[str]) -> str | None:
         return None
     words = ["hfbench-submit", "run", suite.name]
     words += [word for side in sides for word in ("--with", str(side))]
-    words += [word for glob in globs(cells, suite) for word in ("--cells", glob)]
+    if set(cells) != _by_itself(pair.family, suite):
+        words += [word for glob in globs(cells, suite) for word in ("--cells", glob)]
     if pair.family.launch != SPAWN:
         words += ["--launch", pair.family.launch]
     return shlex.join(words)
+
+
+def _by_itself(family: Family, suite: Suite) -> set[str]:
+    """Return the cells that the client would choose on such a machine."""
+    accelerators = family.submissions[-1].document["machine"]["accelerators"]
+    devices = ("cpu", "cuda") if accelerators else ("cpu",)
+    return {cell.id for cell in suite.cells if cell.device in devices}
 
 
 def _requirements(family: Family, environment: Environment) -> str | None:
