@@ -24,7 +24,9 @@ from hfbench_aggregate.statistics import (
     machine_grade,
     sitting_sd,
 )
-from hfbench_aggregate.statistics.moments import BoolArray, FloatArray
+from hfbench_aggregate.statistics.constants import STUCK_FACTOR
+from hfbench_aggregate.statistics.flags import stuck_runs
+from hfbench_aggregate.statistics.moments import BoolArray, FloatArray, IntArray
 from hfbench_aggregate.tables import ComparedCell, Comparison
 from hfbench_aggregate.wording import (
     TOO_SMOOTH,
@@ -108,15 +110,16 @@ def comparison_of(judged: Judged) -> Comparison:
 
 def _rows(judged: Judged) -> list[ComparedCell]:
     """Turn the arrays of a comparison into rows."""
-    pair, term, level, result = judged.pair, judged.term, judged.level, judged.result
-    medians = [_milliseconds(x) for x in (level.baseline, level.candidate)]
+    pair, term, result = judged.pair, judged.term, judged.result
+    sides = (judged.level.baseline, judged.level.candidate)
+    medians, stuck = list(map(_milliseconds, sides)), list(map(_stuck, sides))
     rows = [_row(place, cell, result) for place, cell in enumerate(pair.cells)]
     apart = _compared(term) & ~term.interleaved & term.interleaved.any()
     _, candidate = short_names(pair.baseline.title, pair.candidate.title)
     for place, row in enumerate(rows):
         row["baseline_ms"], row["candidate_ms"] = (published(side[place]) for side in medians)
         row["flags"] = [_NOT_INTERLEAVED] if apart[place] else []
-        row["flags"] += _flags(pair, row["cell"], place, result)
+        row["flags"] += _flags(judged, stuck, place)
         row["wording"] = verdict_wording(row, candidate, runs_shortage(row["process_runs"]))
     return rows
 
@@ -194,19 +197,27 @@ def _provisional(term: SittingSd) -> str | None:
     return f"{reason}: how much sittings differ is not measured but assumed ({assumed})"
 
 
-def _flags(pair: Pair, cell: str, place: int, result: VersionComparison) -> list[str]:
+def _flags(judged: Judged, stuck: list[IntArray], place: int) -> list[str]:
     """Return the flags of both sides of a cell, each with its side."""
+    pair, result = judged.pair, judged.result
     sides = (
         ("baseline", pair.baseline, result.unstable_baseline, result.process_runs_baseline),
         ("candidate", pair.candidate, result.unstable_candidate, result.process_runs_candidate),
     )
     flags = []
-    for side, environment, unstable, count in sides:
-        found = run_flags(pair.family.runs_of(environment, cell))
+    for (side, environment, unstable, count), off in zip(sides, stuck, strict=True):
+        found = run_flags(pair.family.runs_of(environment, pair.cells[place]))
         if unstable[place]:
             found.append(f"unstable in {unstable[place]} of {count[place]}")
+        if off[place]:
+            found.append(f"stuck in {off[place]} of {count[place]}: {STUCK_FACTOR:g} times off")
         flags += [f"{side}: {flag}" for flag in found]
     return flags + ([TOO_SMOOTH] if result.no_spread[place] else [])
+
+
+def _stuck(x: FloatArray) -> IntArray:
+    """Count the process runs of each cell that are several times off the others."""
+    return np.asarray(stuck_runs(x).stuck.sum(axis=1))
 
 
 def _warnings(pair: Pair) -> list[str]:

@@ -6,17 +6,13 @@ confused its units: whoever reads its times must be told.
 """
 
 import math
-from typing import Final
 
 import numpy as np
 
 from hfbench_aggregate.reduction import Arm, Family
+from hfbench_aggregate.statistics.constants import MISFIT_FACTOR
 from hfbench_aggregate.statistics.moments import FloatArray, IntArray, moments
 from hfbench_aggregate.wording import direction
-
-MISFIT: Final = 0.25
-"""How far a level may be from that of the other sittings. A machine that others use takes a tenth
-more at times; a quarter is another machine, or another state of it. A judgement."""
 
 
 def odd_sittings(family: Family, arms: tuple[Arm, Arm]) -> list[str]:
@@ -27,9 +23,10 @@ def odd_sittings(family: Family, arms: tuple[Arm, Arm]) -> list[str]:
     numbers = np.unique(np.concatenate([arm.sittings.ravel() for arm in arms]))
     numbers = numbers[numbers >= 0]
     offsets = _offsets(arms, numbers)
-    odd = np.abs(offsets) > math.log1p(MISFIT)
+    submissions = family.submissions
+    odd = np.abs(offsets) > math.log(MISFIT_FACTOR)
     return [
-        f"submission {family.submissions[number].sha256[:12]} is {direction(math.exp(offset))} than "
+        f"submission {submissions[number].sha256[:12]} is {direction(math.exp(offset))} than "
         f"the others from this machine key, in both versions alike: is it the same machine?"
         for number, offset in zip(numbers[odd].tolist(), offsets[odd].tolist(), strict=True)
     ]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hfbench_aggregate.comparing.index import pooled_index
+from hfbench_aggregate.comparing.misfits import cell_flags, contributor_warnings, find_misfits
 from hfbench_aggregate.comparing.studies import GroupKey, Study
 from hfbench_aggregate.comparing.tables import Pooled, PooledCell
 from hfbench_aggregate.comparing.tables import Study as StudyRow
@@ -15,6 +17,7 @@ from hfbench_aggregate.machines import varying_facts
 from hfbench_aggregate.rounding import published
 from hfbench_aggregate.statistics.constants import ALPHA
 from hfbench_aggregate.statistics.contributors import PooledComparison, pool_contributors
+from hfbench_aggregate.statistics.flags import ContributorFlags
 from hfbench_aggregate.statistics.moments import BoolArray, FloatArray, IntArray
 from hfbench_aggregate.wording import (
     contributors_shortage,
@@ -39,6 +42,12 @@ class _Group:
     theta: FloatArray
     variance: FloatArray
     result: PooledComparison
+    misfits: ContributorFlags
+
+    @property
+    def names(self) -> list[str]:
+        """The contributors, for people."""
+        return [study.name for study in self.studies]
 
     @property
     def used(self) -> BoolArray:
@@ -50,7 +59,7 @@ class _Group:
 def pooled_comparison(key: GroupKey, studies: Sequence[Study]) -> Pooled:
     """Pool the studies of a group in all cells at once."""
     group = _group(key, studies)
-    members = zip(studies, group.used.T, strict=True)
+    members = list(zip(studies, group.used.T, strict=True))
     return {
         "device_class": key.device_class,
         "suite": key.suite,
@@ -59,7 +68,7 @@ def pooled_comparison(key: GroupKey, studies: Sequence[Study]) -> Pooled:
         "same_versions": differing(key.baseline, key.candidate) == {REPLICA},
         "studies": [_study_row(study, used) for study, used in members],
         "tested": int(np.isfinite(group.result.q).sum()),
-        "index": None,
+        "index": pooled_index([study for study, used in members if used.any()]),
         "warnings": list(_warnings(group)),
         "cells": _rows(group),
     }
@@ -74,7 +83,7 @@ def _group(key: GroupKey, studies: Sequence[Study]) -> _Group:
         theta[rows, column], variance[rows, column] = study.theta, study.variance
     quiet = [study.is_quiet for study in studies]
     result = pool_contributors(theta, variance, quiet=quiet)
-    return _Group(key, studies, cells, theta, variance, result)
+    return _Group(key, studies, cells, theta, variance, result, find_misfits(cells, studies))
 
 
 def _in_order(studies: Sequence[Study]) -> list[str]:
@@ -109,6 +118,7 @@ def _warnings(group: _Group) -> Iterator[str]:
     submissions = [each for study in group.studies for each in study.family.submissions]
     if varying := varying_facts(submissions):
         yield f"contributors differ: {', '.join(varying)}"
+    yield from contributor_warnings(group.misfits, group.names)
 
 
 def _rows(group: _Group) -> list[PooledCell]:
@@ -166,7 +176,7 @@ def _flags(group: _Group, place: int) -> Iterator[str]:
     result = group.result
     for study in np.flatnonzero(result.screened[place]).tolist():
         change = direction(float(np.exp(group.theta[place, study])))
-        yield f"screened out: {_name(group.studies[study])}, {change} there, far from the others"
+        yield f"screened out: {group.names[study]}, {change} there, far from the others"
     if noisy := int(result.left_out[place].sum()):
         yield f"left out: {counted(noisy, 'noisy machine')} (grade C or D), as enough are quiet"
     if unknown := int((np.isfinite(group.theta[place]) & ~(group.variance[place] > 0)).sum()):
@@ -175,11 +185,7 @@ def _flags(group: _Group, place: int) -> Iterator[str]:
         spread = percent(float(np.expm1(np.sqrt(result.tau_squared[place]))))
         q = q_value(float(result.q_heterogeneity[place]))
         yield f"contributors disagree (q {q}): sd between machines {spread}"
-
-
-def _name(study: Study) -> str:
-    machine = f"{study.family.machine_title} ({study.family.machine_key})"
-    return machine if study.submitter == UNKNOWN_SUBMITTER else f"{study.submitter} on {machine}"
+    yield from cell_flags(group.misfits, group.names, place)
 
 
 def _prediction(row: PooledCell) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from hfbench_aggregate.comparing.census import census
+from hfbench_aggregate.comparing.index import machine_index
 from hfbench_aggregate.comparing.pooling import pooled_comparison
 from hfbench_aggregate.comparing.studies import studies_by_group
 from hfbench_aggregate.comparing.tables import (
@@ -49,7 +50,7 @@ def _machine(judged: Judged) -> ComparedMachine:
         "machine": family.machine_title,
         "grade": None if grade is None else grade.value,
         "submitters": sorted(submitters),
-        "index": None,
+        "index": machine_index(judged),
         "census": census(judged.pair),
     }
 

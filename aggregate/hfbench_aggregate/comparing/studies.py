@@ -7,14 +7,16 @@ the devices are of one class: what a change costs on one kind of device says lit
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from hfbench_aggregate.comparison import Judged, judge
 from hfbench_aggregate.environments import Environment
+from hfbench_aggregate.ledger_entries import UNKNOWN_SUBMITTER
 from hfbench_aggregate.reduction import Family, families
-from hfbench_aggregate.statistics.centre import MachineGrade
+from hfbench_aggregate.statistics.centre import MachineGrade, centre
 from hfbench_aggregate.statistics.constants import LEAST_INTERVAL_RUNS
 from hfbench_aggregate.statistics.contributors import pooling_variance
 from hfbench_aggregate.statistics.moments import FloatArray
@@ -55,10 +57,23 @@ class Study:
         """Whether the machine has grade A or B."""
         return self.judged.grade in _QUIET
 
-    def at_cells(self, values: FloatArray) -> FloatArray:
+    def at_cells(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return those of `values`, one for each cell of the pair, that belong to its cells."""
         wanted = set(self.cells)
         return values[[cell in wanted for cell in self.judged.pair.cells]]
+
+    @property
+    def level(self) -> FloatArray:
+        """Log seconds of both versions together, their mean; shape (cells,)."""
+        sides = (self.judged.level.baseline, self.judged.level.candidate)
+        return self.at_cells(np.mean([centre(side).centre for side in sides], axis=0))
+
+    @property
+    def name(self) -> str:
+        """Who it is, for people: the submitter as far as known, and the machine."""
+        machine = f"{self.family.machine_title} ({self.family.machine_key})"
+        known = self.submitter != UNKNOWN_SUBMITTER
+        return f"{self.submitter} on {machine}" if known else machine
 
     @property
     def theta(self) -> FloatArray:

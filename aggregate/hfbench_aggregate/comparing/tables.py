@@ -43,18 +43,19 @@ class Census(TypedDict):
 
 
 class Index(TypedDict):
-    """The geometric mean of the ratios of all matched cells.
+    """The geometric mean of the ratios of `cells` matched cells.
 
-    `low` and `high` allow for measurement error alone: they are about these cells.
-    `suite_low` and `suite_high` take the cells for a sample: they are about cells like these.
+    `low` and `high` allow for measurement error alone: they are about these cells, on one machine
+    or on the mean machine. `general_low` and `general_high` take the cells for a sample, of cells
+    like these.
     """
 
     cells: int
     ratio: float | None
     low: float | None
     high: float | None
-    suite_low: float | None
-    suite_high: float | None
+    general_low: float | None
+    general_high: float | None
 
 
 class ComparedMachine(Comparison):

@@ -4,7 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hfbench_aggregate.comparing.tables import Census, ComparedMachine, Gap, Pooled, PooledCell
+from hfbench_aggregate.comparing.tables import (
+    Census,
+    ComparedMachine,
+    Gap,
+    Index,
+    Pooled,
+    PooledCell,
+)
 from hfbench_aggregate.comparing.tables import Study as StudyRow
 from hfbench_aggregate.statistics.constants import POWER
 from hfbench_aggregate.tables import ComparedCell, Comparison
@@ -77,6 +84,7 @@ def machine_view(comparison: ComparedMachine) -> View:
             _SEEN,
         ],
         lines=[
+            *_index_line(comparison["index"]),
             f"design: {_design(comparison)}",
             *([f"provisional: {comparison['provisional']}"] if comparison["provisional"] else []),
             *(f"warning: {warning}" for warning in comparison["warnings"]),
@@ -104,11 +112,12 @@ def pooled_view(pooled: Pooled) -> View:
         header=_POOLED_HEADER,
         rows=_named(names, map(_pooled_figures, pooled["cells"])),
         legend=[
-            "change: of the candidate's time on the mean machine; + is slower. by: contributors.",
-            "runs: baseline/candidate. next machine: where 95 % of such machines will be.",
+            "change: of the candidate's time on the mean machine; + is slower.",
+            "by: contributors. runs: baseline/candidate. next machine: its 95 % interval.",
             _SEEN,
         ],
         lines=[
+            *_index_line(pooled["index"]),
             *(f"warning: {warning}" for warning in pooled["warnings"]),
             *_flag_lines(names, [row["flags"] for row in pooled["cells"]]),
         ],
@@ -137,6 +146,17 @@ def cell_names(cells: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _named(names: list[str], figures: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return [(name, *row) for name, row in zip(names, figures, strict=True)]
+
+
+def _index_line(index: Index | None) -> Iterator[str]:
+    """Say the geometric mean over cells; one cell needs none."""
+    if index is None or index["cells"] < 2:
+        return
+    change = change_figure(index["ratio"], index["low"], index["high"])
+    general = interval_figure(index["general_low"], index["general_high"])
+    like_these = f"; for cells like these {general}" if general else ""
+    unknown = "" if index["low"] else " (no interval: what sittings differ by hits all cells alike)"
+    yield f"index: {change}, geometric mean of {index['cells']} cells{unknown}{like_these}"
 
 
 def _study(study: StudyRow) -> str:

@@ -78,19 +78,29 @@ def _nothing(found: Iterable[Family], patterns: Sequence[str]) -> str:
 
 def _measured(family: Family, patterns: Sequence[str]) -> Iterator[tuple[_Line, _Measured]]:
     """Yield the centres of a family by environment and device class."""
-    machine = family.submissions[-1].document["machine"]
     for rest, environments in _by_rest(family.environments).items():
-        builds = sum(BUILD in _version(each) for each in environments)
         ordered = [each for each in environments if BUILD not in _version(each)]
-        by_class: defaultdict[str, list[str]] = defaultdict(list)
-        for cell in family.cells(*ordered):
-            if any(fnmatchcase(cell, pattern) for pattern in patterns):
-                by_class[device_class(cell, machine)].append(cell)
-        versions = list(map(_version, ordered))
-        for kind, cells in by_class.items():
+        builds = len(environments) - len(ordered)
+        for kind, cells in _by_class(family, ordered, patterns).items():
             x = np.stack([centre(family.arm(each, cells).x).centre for each in ordered], axis=1)
-            measured = _Measured(family, cells, versions, x, [1] * len(cells), builds)
-            yield _Line(family.suite_title, rest, kind), measured
+            held = np.asarray(~np.isnan(x).all(axis=1))
+            names = [cell for cell, keep in zip(cells, held.tolist(), strict=True) if keep]
+            if names:
+                versions, sizes = list(map(_version, ordered)), [1] * len(names)
+                measured = _Measured(family, names, versions, x[held], sizes, builds)
+                yield _Line(family.suite_title, rest, kind), measured
+
+
+def _by_class(
+    family: Family, environments: Sequence[Environment], patterns: Sequence[str]
+) -> dict[str, list[str]]:
+    """Return the cells that match a pattern by device class."""
+    machine = family.submissions[-1].document["machine"]
+    found: dict[str, list[str]] = defaultdict(list)
+    for cell in family.cells(*environments):
+        if any(fnmatchcase(cell, pattern) for pattern in patterns):
+            found[device_class(cell, machine)].append(cell)
+    return found
 
 
 def _by_rest(environments: Sequence[Environment]) -> dict[str, list[Environment]]:
