@@ -2,7 +2,9 @@
 
 import json
 import shlex
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,14 +19,21 @@ from tests.aggregate.made_up_machines import (
     verdicts,
     written,
 )
+from tests.aggregate.places import Dataset
+from tests.hub import fixtures
+from tests.hub.fixtures import RESULTS
+from tests.hub.state import Hub
 
 from hfbench_aggregate.intake import take_in
 from hfbench_aggregate.stores.local import LocalStore
-from hfbench_schema.canonical import canonical_bytes
+from hfbench_schema.canonical import canonical_bytes, sha256_hex
 from hfbench_schema.suites import latest_suite
 from hfbench_schema.timestamps import format_moment
 from hfbench_submit.commands.run import run as submit
 from hfbench_submit.planning.slots import select_cells
+
+hub = fixtures.hub
+hub_environment = fixtures.hub_environment
 
 
 def test_a_store_a_folder_and_a_document_say_the_same_and_count_once(
@@ -45,6 +54,35 @@ def test_a_store_a_folder_and_a_document_say_the_same_and_count_once(
     assert verdicts(first["machines"][0]["cells"])["gpt2"] == "slower"
     for other in others:
         assert other == first
+
+
+def test_a_dataset_on_the_hub_is_a_source(
+    hub: Hub, hub_environment: Mapping[str, str], maker: Maker
+) -> None:
+    place = Dataset(hub)
+    data = canonical_bytes(maker.document(effects=SLOWER))
+    place.propose(f"{sha256_hex(data)}.json", data)
+    take_in(place.open())
+    program = Path(sys.executable).with_name("hfbench-aggregate")
+    done = subprocess.run(
+        [
+            program,
+            "compare",
+            f"hf://datasets/{RESULTS}",
+            *BOTH,
+            "--fail-on",
+            "slower",
+            "--format",
+            "json",
+        ],
+        env=hub_environment | {"HF_TOKEN": "hf_maintainer"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1, done.stderr
+    (machine,) = json.loads(done.stdout)["machines"]
+    assert machine["submitters"] == ["grace"]
+    assert verdicts(machine["cells"])["gpt2"] == "slower"
 
 
 def test_a_document_that_an_intake_would_refuse_is_refused_with_its_rule(

@@ -1,6 +1,7 @@
 """Histories as a picture: the time of each version, its levels, and where they change."""
 
 from collections.abc import Iterator, Sequence
+from statistics import geometric_mean
 from typing import TYPE_CHECKING, Final
 
 from hfbench_aggregate.comparing.views import cell_names
@@ -46,13 +47,14 @@ def _draw(axes: "Axes", group: HistoryGroup, series: SeriesRow) -> None:
     times = [point["ms"] for point in series["points"]]
     versions = [point["version"] for point in series["points"]]
     held = [(place, time) for place, time in enumerate(times) if time is not None]
-    axes.plot(*zip(*held, strict=True), "o", color=INK, markersize=4)
+    places, values = [place for place, _ in held], [time for _, time in held]
+    axes.plot(places, values, "o", color=INK, markersize=4)
     axes.set_xticks(range(len(versions)), versions, rotation=45, ha="right")
     axes.margins(y=0.35)  # room for words above
     for start, end in _segments(series, versions):
-        level = [time for place, time in held if start <= place < end]
-        mean = sum(level) / len(level)
-        axes.plot([start - 0.3, end - 0.7], [mean, mean], color=FAINT, linewidth=1.2, zorder=1)
+        if level := [time for place, time in held if start <= place < end]:
+            ends, mean = (start - 0.3, end - 0.7), geometric_mean(level)
+            axes.plot(ends, (mean, mean), color=FAINT, linewidth=1.2, zorder=1)
     for change in series["changes"]:
         _draw_change(axes, versions.index(change["version"]), change)
     axes.set_ylabel("ms")

@@ -42,10 +42,6 @@ class _Measured:
     builds: int
     """How many environments hold a build that is no release."""
 
-    def size_by_cell(self) -> Iterator[tuple[str, int]]:
-        """Yield each cell with its size."""
-        yield from zip(self.cells, self.sizes, strict=True)
-
 
 def history(gathered: Gathered, patterns: Sequence[str]) -> History:
     """Return the histories of the cells that match a pattern; without one, of the suite index.
@@ -59,8 +55,7 @@ def history(gathered: Gathered, patterns: Sequence[str]) -> History:
             lines[line].append(measured)
     if not lines:
         raise SelectionError(_nothing(gathered.families(), patterns))
-    one_series = not patterns
-    groups = [group for each in lines.items() for group in _groups(*each, index=one_series)]
+    groups = [group for each in lines.items() for group in _groups(*each, index=not patterns)]
     return {
         "schema": HISTORY_SCHEMA,
         "submissions": len(gathered.submissions),
@@ -144,9 +139,9 @@ def _pooled(line: _Line, machines: list[_Measured]) -> HistoryGroup | None:
     if not several.any():
         return None
     counting = [one for one, own in zip(machines, used[:, several], strict=True) if own.any()]
-    sizes = {
-        cell: size for one in counting for cell, size in zip(one.cells, one.sizes, strict=True)
-    }
+    sizes: dict[str, int] = {}
+    for one in counting:
+        sizes |= zip(one.cells, one.sizes, strict=True)
     names = [cell for cell, keep in zip(cells, several.tolist(), strict=True) if keep]
     whole = replace(
         counting[0],
