@@ -36,6 +36,7 @@ from hfbench_aggregate.statistics.moments import (
     ratio,
     row_median,
 )
+from hfbench_aggregate.statistics.student import as_rare_as
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -103,7 +104,8 @@ class ContributorFlags:
     offset_scale: FloatArray
     """Robust sd of these, a number; NaN without contributors."""
     always_off: BoolArray
-    """|offset| above MISFIT_WIDTH such sd and above log MISFIT_FACTOR; shape (contributors,)."""
+    """|offset| above log MISFIT_FACTOR, and as rare as MISFIT_WIDTH sd are, by Student's t of k - 1
+    degrees of freedom as k contributors are few; shape (contributors,)."""
     misfit_share: FloatArray
     """Share of misfits among the judged cells of each contributor; shape (contributors,)."""
     held: BoolArray
@@ -224,7 +226,8 @@ def contributor_flags(y: npt.ArrayLike) -> ContributorFlags:
     scale = _scales(residual)
     offset = column - _median(column)
     offset_scale = np.asarray(MAD_TO_SD * _median(np.abs(offset)))
-    misfit = _far(residual, scale)
+    misfit = _far(residual, MISFIT_WIDTH * scale)
+    freedom = np.asarray(np.isfinite(offset).sum() - 1.0)
     share = ratio(misfit.sum(axis=0), (~np.isnan(residual)).sum(axis=0))
     return ContributorFlags(
         residual=residual,
@@ -233,14 +236,14 @@ def contributor_flags(y: npt.ArrayLike) -> ContributorFlags:
         wrong_unit=np.abs(residual + offset) > np.log(WRONG_UNIT_FACTOR),
         offset=offset,
         offset_scale=offset_scale,
-        always_off=_far(offset, offset_scale),
+        always_off=_far(offset, as_rare_as(MISFIT_WIDTH, freedom) * offset_scale),
         misfit_share=share,
         held=share > HOLD_SHARE,
     )
 
 
-def _far(distance: FloatArray, scale: FloatArray) -> BoolArray:
-    far: BoolArray = np.abs(distance) > np.maximum(MISFIT_WIDTH * scale, np.log(MISFIT_FACTOR))
+def _far(distance: FloatArray, limit: FloatArray) -> BoolArray:
+    far: BoolArray = np.abs(distance) > np.maximum(limit, np.log(MISFIT_FACTOR))
     return far
 
 

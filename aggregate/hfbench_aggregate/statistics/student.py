@@ -3,7 +3,7 @@
 from typing import Final
 
 import numpy as np
-from scipy.special import chdtrc, chdtri, ndtri, stdtr, stdtrit
+from scipy.special import chdtrc, chdtri, ndtr, ndtri, stdtr, stdtrit
 
 from hfbench_aggregate.statistics.moments import FloatArray
 
@@ -26,6 +26,11 @@ def upper_tail(t: FloatArray, df: FloatArray) -> FloatArray:
 def quantile(level: float, df: FloatArray) -> FloatArray:
     """Return the t with P(T <= t) = level for each df; NaN where df is not positive."""
     return np.asarray(stdtrit(df, level)).astype(np.float64, copy=False)
+
+
+def as_rare_as(sd: float, df: FloatArray) -> FloatArray:
+    """Return the t that is exceeded as rarely as so many sd of a normal."""
+    return -quantile(float(ndtr(-sd)), df)
 
 
 def chi_squared_tail(squares: FloatArray, df: FloatArray) -> FloatArray:
