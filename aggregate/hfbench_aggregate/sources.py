@@ -5,6 +5,7 @@ rules, as far as these need no store: nothing is compared that an intake would r
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,17 +167,17 @@ def _read(path: Path) -> bytes:
 
 
 def _refusal(refused: dict[Path, Report], total: int) -> str:
-    """Say which documents are refused and why, a few of each."""
+    """Say which documents are refused, and the first finding of every rule against each."""
     lines = [f"{len(refused)} of {total} documents would be refused by an intake:"]
     for path, report in list(refused.items())[:_MOST_NAMED]:
-        lines.append(f"{printable(path)}")
-        lines += _some([f"  {one}" for one in report.findings])
+        lines += [printable(path), *_by_rule(report)]
     lines += [f"... and {len(refused) - _MOST_NAMED} more"] if len(refused) > _MOST_NAMED else []
     return "\n".join([*lines, "Leave them out, or mend them"])
 
 
-def _some(lines: Iterable[str]) -> list[str]:
-    """Return the first lines, and how many more there are."""
-    every = list(lines)
-    most = 3
-    return every[:most] + ([f"  and {len(every) - most} more findings"] if every[most:] else [])
+def _by_rule(report: Report) -> Iterator[str]:
+    counts = Counter(found.rule for found in report.findings)
+    firsts = {found.rule: found for found in reversed(report.findings)}
+    for rule, count in counts.items():
+        more = f" (and {count - 1} more by {rule})" if count > 1 else ""
+        yield f"  {firsts[rule]}{more}"

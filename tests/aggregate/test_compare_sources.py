@@ -64,18 +64,10 @@ def test_a_dataset_on_the_hub_is_a_source(
     place.propose(f"{sha256_hex(data)}.json", data)
     take_in(place.open())
     program = Path(sys.executable).with_name("hfbench-aggregate")
+    asked = ["compare", f"hf://datasets/{RESULTS}", *BOTH, "--fail-on", "slower"]
     done = subprocess.run(
-        [
-            program,
-            "compare",
-            f"hf://datasets/{RESULTS}",
-            *BOTH,
-            "--fail-on",
-            "slower",
-            "--format",
-            "json",
-        ],
-        env=hub_environment | {"HF_TOKEN": "hf_maintainer"},
+        [program, *asked, "--format", "json"],
+        env={**hub_environment, "HF_TOKEN": "hf_maintainer"},
         capture_output=True,
         text=True,
     )
@@ -89,12 +81,14 @@ def test_a_document_that_an_intake_would_refuse_is_refused_with_its_rule(
     maker: Maker, tmp_path: Path
 ) -> None:
     bad = maker.document()
-    bad["process_runs"][0]["iterations_ns"][5] = -1
+    for place in range(3):
+        bad["process_runs"][place]["iterations_ns"][5] = -1
     written(tmp_path, maker.document(), bad)
     result = call("compare", tmp_path, *BOTH)
     assert result.exit_code == 2
     assert "1 of 2 documents would be refused by an intake" in result.output
     assert "HFB011 error at /process_runs/0/iterations_ns/5" in result.output
+    assert "(and 2 more by HFB011)" in result.output
 
 
 def other_json(tmp_path: Path) -> str:
