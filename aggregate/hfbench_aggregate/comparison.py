@@ -25,12 +25,13 @@ from hfbench_aggregate.statistics import (
     sitting_sd,
 )
 from hfbench_aggregate.statistics.constants import STUCK_FACTOR
-from hfbench_aggregate.statistics.flags import stuck_runs
+from hfbench_aggregate.statistics.flags import sitting_shift, stuck_runs
 from hfbench_aggregate.statistics.moments import BoolArray, FloatArray, IntArray
 from hfbench_aggregate.tables import ComparedCell, Comparison
 from hfbench_aggregate.wording import (
     TOO_SMOOTH,
     counted,
+    direction,
     percent,
     runs_shortage,
     short_names,
@@ -102,6 +103,7 @@ def comparison_of(judged: Judged) -> Comparison:
         "warnings": [
             *_left_out(judged.every, judged.used),
             *odd_sittings(pair.family, judged.used),
+            *_shifted(judged),
             *_warnings(pair),
         ],
         "cells": _rows(judged),
@@ -171,6 +173,17 @@ def _left_out(every: tuple[Arm, Arm], used: tuple[Arm, Arm]) -> list[str]:
     verb = "is" if number == 1 else "are"
     noun = counted(number, "sitting")
     return [f"{noun} measured only one of the two and {verb} left out"] if number else []
+
+
+def _shifted(judged: Judged) -> list[str]:
+    """Say where most cells moved together, unless both versions come from the same sittings."""
+    shift = sitting_shift(judged.result.theta)
+    if judged.term.source is SittingSource.INTERLEAVED or not shift.shifted:
+        return []
+    change = direction(float(np.exp(shift.median)))
+    return [
+        f"the median of {shift.cells} cells is {change}: it may be the sitting, not the version"
+    ]
 
 
 def _compared(term: SittingSd) -> BoolArray:

@@ -176,7 +176,9 @@ def size_figure(ratio: float) -> str:
 
 
 def _signed(ratio: float) -> str:
-    return ("+" if ratio >= 1 else "-") + size_figure(ratio).removesuffix("%")
+    """Write a ratio as a change with its sign, which what rounds to nothing has not."""
+    size = size_figure(ratio).removesuffix("%")
+    return size if size == "0.0" else ("+" if ratio >= 1 else "-") + size
 
 
 def q_value(q: float | None) -> str:

@@ -109,6 +109,20 @@ def test_a_contributor_who_is_always_off_counts_and_is_named(maker: Maker, tmp_p
     assert pooled["cells"][1]["contributors"] == 6
 
 
+def test_times_that_do_not_fit_a_contributors_other_cells_are_flagged(
+    maker: Maker, tmp_path: Path
+) -> None:
+    slow = {("gpt2", version): 4.0 for version in (OLD, NEW)}
+    odd = on_machine(maker.document(effects=slow), 9)
+    (pooled,) = compared(written(tmp_path, *community(maker, 5, effects={}), odd))["pooled"]
+    bert, gpt2, vit = [[f for f in row["flags"] if "misfit" in f] for row in pooled["cells"]]
+    assert (bert, vit) == ([], [])
+    assert gpt2[0].startswith("misfit: Made Up 9009, 4 cores (m1-")
+    assert gpt2[0].endswith("% slower here than its other cells lead to expect")
+    (held,) = [warning for warning in pooled["warnings"] if "does not fit the others" in warning]
+    assert "in 33.3 % of its cells" in held
+
+
 def test_other_environments_and_devices_are_never_pooled(maker: Maker, tmp_path: Path) -> None:
     documents = community(maker, 6)
     for document in documents[:2]:

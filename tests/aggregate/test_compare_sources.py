@@ -9,7 +9,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.aggregate.conftest import NEW, OLD, Document, Maker, propose
+from tests.aggregate.conftest import (
+    NEW,
+    OLD,
+    Document,
+    Maker,
+    environment,
+    framed,
+    process_run,
+    propose,
+)
 from tests.aggregate.made_up_machines import (
     BOTH,
     SLOWER,
@@ -89,6 +98,15 @@ def test_a_document_that_an_intake_would_refuse_is_refused_with_its_rule(
     assert "1 of 2 documents would be refused by an intake" in result.output
     assert "HFB011 error at /process_runs/0/iterations_ns/5" in result.output
     assert "(and 2 more by HFB011)" in result.output
+
+
+def test_an_edited_document_is_found_by_its_name(maker: Maker, tmp_path: Path) -> None:
+    (path,) = written(tmp_path, maker.document()).iterdir()
+    document = json.loads(path.read_bytes())
+    document["process_runs"][0]["iterations_ns"][5] += 1
+    path.write_bytes(canonical_bytes(document))
+    result = call("compare", tmp_path, *BOTH)
+    assert (result.exit_code, "HFB006" in result.output) == (2, True)
 
 
 def other_json(tmp_path: Path) -> str:
@@ -307,3 +325,30 @@ def test_what_the_machine_key_leaves_out_is_a_warning(maker: Maker, tmp_path: Pa
     both[0]["machine"]["memory_gib"] = 32
     (machine,) = compared(written(tmp_path / "both", *both))["machines"]
     assert "the machine varies: memory 16 GiB and 32 GiB in both" in machine["warnings"]
+
+
+def test_a_sitting_in_which_all_cells_moved_is_a_warning(maker: Maker, tmp_path: Path) -> None:
+    sides = [inference_document(maker, OLD, 1.0), inference_document(maker, NEW, 1.05)]
+    (machine,) = compared(written(tmp_path, *sides))["machines"]
+    assert machine["provisional"].startswith("one sitting per version")
+    (said,) = [warning for warning in machine["warnings"] if "may be the sitting" in warning]
+    assert said.startswith("the median of 12 cells is ")
+    assert "% slower: " in said
+    assert machine["index"]["low"] is None
+    assert machine["census"]["untouched"] > 100
+
+
+def inference_document(maker: Maker, version: str, factor: float) -> Document:
+    """Return a sitting of one version in twelve cells of the suite inference."""
+    suite, start = latest_suite("inference"), maker.started
+    cells = [cell for cell in suite.cell_ids if "/bert-base/torch-eager/cpu/fp32/" in cell][:12]
+    moment, runs = start, []
+    for block in range(3):
+        for place, cell in enumerate(cells):
+            times = maker.times(factor * 400 * (place + 1), suite.iterations, 0.002)
+            runs.append(process_run(cell, 0, block, moment, times))
+            moment += timedelta(minutes=5)
+    maker.started = moment
+    protocol = {"process_runs": 3, "iterations": suite.iterations}
+    parts = {"environments": [environment(version, 0)], "process_runs": runs}
+    return framed(suite, maker.random, (start, moment), protocol) | parts

@@ -225,21 +225,30 @@ def _flag_lines(names: Sequence[str], flags: Sequence[Sequence[str]]) -> Iterato
 
 def _census_lines(census: Census, suite: str) -> Iterator[str]:
     """Say what is missing, by side and cause, and how to fill it."""
-    found: dict[str, list[str]] = {}
+    causes: dict[str, list[Gap]] = {}
     for gap in census["gaps"]:
-        found.setdefault(_cause(gap), []).append(gap["cell"])
-    for cause, cells in found.items():
-        yield f"missing: {cause}: {_listed(cells)}"
+        causes.setdefault(gap["cell"], []).append(gap)
+    cells: dict[str, list[str]] = {}
+    for cell, gaps in causes.items():
+        for cause in _causes(gaps):
+            cells.setdefault(cause, []).append(cell)
+    for cause, held in cells.items():
+        yield f"missing: {cause}: {_listed(held)}"
     if census["command"]:
         yield f"to fill: {census['command']}"
     if census["untouched"]:
         yield f"neither side ran {counted(census['untouched'], 'more cell')} of {suite}"
 
 
-def _cause(gap: Gap) -> str:
-    """Name side and cause; what a cell's flags say as well is not repeated."""
-    detail = f" ({gap['detail']})" if gap["why"] == "unsupported" else ""
-    return f"{gap['side']} {gap['why']}{detail}"
+def _causes(gaps: Sequence[Gap]) -> list[str]:
+    """Name what one cell lacks, by side; what its flags say as well is not repeated."""
+    named = [
+        (gap["side"], gap["why"] + (f" ({gap['detail']})" if gap["why"] == "unsupported" else ""))
+        for gap in gaps
+    ]
+    if len(named) > 1 and len({cause for _, cause in named}) == 1:
+        return [f"both sides {named[0][1]}"]
+    return [f"{side} {cause}" for side, cause in named]
 
 
 def _listed(cells: Sequence[str]) -> str:
