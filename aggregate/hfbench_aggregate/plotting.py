@@ -55,8 +55,9 @@ def style() -> Iterator[None]:
         yield
 
 
-def bytes_of(figure: "Figure", kind: str) -> bytes:
-    """Return a figure as a file of that kind, `svg` or `png`."""
+def bytes_of(figure: "Figure", kind: str, title: str) -> bytes:
+    """Return a figure as a file of that kind, `svg` or `png`, with a title for machines to read."""
     stream = io.BytesIO()
-    figure.savefig(stream, format=kind, dpi=144, bbox_inches="tight", metadata=_NO_DATE[kind])
+    metadata = {"Title": title, **_NO_DATE[kind]}
+    figure.savefig(stream, format=kind, dpi=144, bbox_inches="tight", metadata=metadata)
     return stream.getvalue()

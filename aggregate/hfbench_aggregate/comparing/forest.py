@@ -56,8 +56,9 @@ def forest(report: Report, kind: str) -> bytes:
         for place, row in enumerate(rows):
             if row.cell is not None:
                 _draw(axes, place, row.cell, pooled=row.pooled)
-        axes.set_title(_title(report, len(every) - len(rows)), loc="left")
-        return bytes_of(figure, kind)
+        title = _title(report, len(every) - len(rows))
+        axes.set_title(title, loc="left")
+        return bytes_of(figure, kind, title)
 
 
 def _rows(report: Report) -> Iterator[_Row]:

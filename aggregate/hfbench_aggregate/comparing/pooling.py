@@ -22,7 +22,6 @@ from hfbench_aggregate.statistics.moments import BoolArray, FloatArray, IntArray
 from hfbench_aggregate.wording import (
     contributors_shortage,
     counted,
-    direction,
     percent,
     q_value,
     short_names,
@@ -175,8 +174,8 @@ def _flags(group: _Group, place: int) -> Iterator[str]:
     """Say which contributors do not count in a cell, and whether the others disagree."""
     result = group.result
     for study in np.flatnonzero(result.screened[place]).tolist():
-        change = direction(float(np.exp(group.theta[place, study])))
-        yield f"screened out: {group.names[study]}, {change} there, far from the others"
+        way = "slower" if group.theta[place, study] > result.theta[place] else "faster"
+        yield f"screened out: {group.names[study]}, far {way} than the others"
     if noisy := int(result.left_out[place].sum()):
         yield f"left out: {counted(noisy, 'noisy machine')} (grade C or D), as enough are quiet"
     if unknown := int((np.isfinite(group.theta[place]) & ~(group.variance[place] > 0)).sum()):

@@ -11,6 +11,7 @@ from hfbench_aggregate.comparing.tables import (
     ComparedMachine,
     Deciding,
     Pooled,
+    PooledCell,
     Report,
 )
 from hfbench_aggregate.comparison import Judged, comparison_of, judge
@@ -18,6 +19,7 @@ from hfbench_aggregate.ledger_entries import UNKNOWN_SUBMITTER
 from hfbench_aggregate.selection import selected_pairs
 from hfbench_aggregate.sources import Gathered
 from hfbench_aggregate.statistics.verdict import Verdict
+from hfbench_aggregate.tables import ComparedCell
 
 
 def compare(gathered: Gathered, baseline: str, candidate: str) -> Report:
@@ -65,13 +67,31 @@ def _deciding(pooled: Sequence[Pooled], machines: Sequence[ComparedMachine]) -> 
         keys = [study["machine_key"] for study in group["studies"]]
         for row in group["cells"]:
             if row["verdict"] != Verdict.INSUFFICIENT:
-                yield {"cell": row["cell"], "verdict": row["verdict"], "machine_key": None}
+                yield _decided(group, row, device_class=group["device_class"])
                 covered |= {(*_family(group), key, row["cell"]) for key in keys}
     for machine in machines:
         key = machine["machine_key"]
         for cell in machine["cells"]:
             if (*_family(machine), key, cell["cell"]) not in covered:
-                yield {"cell": cell["cell"], "verdict": cell["verdict"], "machine_key": key}
+                yield _decided(machine, cell, machine_key=key)
+
+
+def _decided(
+    table: Pooled | ComparedMachine,
+    row: PooledCell | ComparedCell,
+    *,
+    device_class: str | None = None,
+    machine_key: str | None = None,
+) -> Deciding:
+    return {
+        "suite": table["suite"],
+        "baseline": table["baseline"],
+        "candidate": table["candidate"],
+        "device_class": device_class,
+        "machine_key": machine_key,
+        "cell": row["cell"],
+        "verdict": row["verdict"],
+    }
 
 
 def _family(table: Pooled | ComparedMachine) -> tuple[str, str, str]:

@@ -132,12 +132,17 @@ class Pooled(TypedDict):
 class Deciding(TypedDict):
     """The verdict that decides a cell: the pooled one, or where there is none, each machine's.
 
-    `machine_key` is null for a pooled one.
+    `machine_key` is null for a pooled one, `device_class` for one of a machine; the others name its
+    table.
     """
 
+    suite: str
+    baseline: str
+    candidate: str
+    device_class: str | None
+    machine_key: str | None
     cell: str
     verdict: str
-    machine_key: str | None
 
 
 class Report(TypedDict):

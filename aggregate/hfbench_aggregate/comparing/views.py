@@ -163,7 +163,8 @@ def _study(study: StudyRow) -> str:
     """Write a contributor: who, on what, how quiet, and in how many cells it counts."""
     who = f"{study['submitter']} on " if study["submitter"] else ""
     grade = f"grade {study['grade']}, " if study["grade"] else ""
-    return f"{who}{study['machine']} ({grade}{counted(study['cells'], 'cell')})"
+    known = f"{study['machine_key']}, {grade}{counted(study['cells'], 'cell')}"
+    return f"{who}{study['machine']} ({known})"
 
 
 def _design(comparison: Comparison) -> str:

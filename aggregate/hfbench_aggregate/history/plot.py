@@ -39,7 +39,7 @@ def history_plot(history: History, kind: str) -> bytes:
             _draw(panel, group, series)
         if missing := len(every) - len(panels):
             figure.supxlabel(f"{missing} more series are not drawn")
-        return bytes_of(figure, kind)
+        return bytes_of(figure, kind, "Times over the versions of transformers")
 
 
 def _draw(axes: "Axes", group: HistoryGroup, series: SeriesRow) -> None:
