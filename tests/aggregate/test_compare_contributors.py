@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.aggregate.conftest import BASE_MS, NEW, OLD, Document, Maker
@@ -18,10 +19,15 @@ from tests.aggregate.made_up_machines import (
     written,
 )
 
+from hfbench_aggregate.comparing.forest import forest
 from hfbench_aggregate.comparing.report import compare
 from hfbench_aggregate.comparing.spreadsheet import as_csv
+from hfbench_aggregate.comparing.views import views
 from hfbench_aggregate.loading import Accepted
+from hfbench_aggregate.printing import view_text
+from hfbench_aggregate.selection import SelectionError
 from hfbench_aggregate.sources import Gathered
+from hfbench_aggregate.statistics.verdict import Verdict
 
 SVG = b"<?xml"
 PNG = b"\x89PNG"
@@ -120,6 +126,46 @@ def test_times_that_do_not_fit_a_contributors_other_cells_are_flagged(
     assert gpt2[0].endswith("% slower here than its other cells lead to expect")
     (held,) = [warning for warning in pooled["warnings"] if "does not fit the others" in warning]
     assert "in 33.3 % of its cells" in held
+
+
+def test_who_did_not_interleave_is_counted(maker: Maker, tmp_path: Path) -> None:
+    apart = [on_machine(maker.document([version]), 9) for version in (OLD, NEW)]
+    report = compared(written(tmp_path, *community(maker, 3), *apart))
+    (pooled,) = report["pooled"]
+    said = "1 of 4 contributors did not interleave the versions: their sittings are taken to differ"
+    assert f"{said} by 0.5 %" in pooled["warnings"]
+    assert pooled["cells"][0]["contributors"] == 4
+    assert any(machine["provisional"] for machine in report["machines"])
+
+
+def test_whatever_process_runs_there_are_a_report_is_whole(maker: Maker) -> None:
+    """Random subsets of random times, from several submitters and machines: no NaN, no p of 0."""
+    random = maker.random
+    for trial in range(25):
+        submissions = []
+        for number in range(random.randint(1, 7)):
+            document = on_machine(maker.document(noise=random.choice([0, 0.003, 0.3])), number % 4)
+            kept = random.uniform(0.1, 1)
+            runs = [run for run in document["process_runs"] if random.random() < kept]
+            for run in runs:
+                if random.random() < 0.1:
+                    run["iterations_ns"] = [10 ** random.randint(3, 12)] * 23
+            document["process_runs"] = runs
+            who = random.choice(["ada", "grace", "local"])
+            submissions.append(accepted(document, who, f"{number}"))
+        try:
+            report = compare(Gathered(submissions), f"transformers=={OLD}", f"transformers=={NEW}")
+        except SelectionError:
+            continue
+        json.dumps(report, allow_nan=False)
+        if trial % 8 == 0:
+            assert forest(report, "svg").startswith(SVG)
+        assert all(view_text(view, 80) for view in views(report["pooled"], report["machines"]))
+        tables: list[Any] = [*report["pooled"], *report["machines"]]
+        for row in [row for table in tables for row in table["cells"]]:
+            assert row["verdict"] in set(Verdict)
+            assert row["wording"]
+            assert all(row[name] is None or row[name] > 0 for name in ("p", "q", "ratio"))
 
 
 def test_other_environments_and_devices_are_never_pooled(maker: Maker, tmp_path: Path) -> None:

@@ -67,9 +67,12 @@ def _rows(report: Report) -> Iterator[_Row]:
         names, _ = cell_names([row["cell"] for row in pooled["cells"]])
         yield _Row(f"{len(pooled['studies'])} contributors, {pooled['device_class']}")
         yield from (_Row(n, cell, True) for n, cell in zip(names, pooled["cells"], strict=True))
+    studies = [study for pooled in report["pooled"] for study in pooled["studies"]]
+    idle = {study["machine_key"] for study in studies if not study["cells"]}
     for machine in report["machines"]:
         names, _ = cell_names([row["cell"] for row in machine["cells"]])
-        yield _Row(machine["machine"])
+        aside = " (left out above)" if machine["machine_key"] in idle else ""
+        yield _Row(machine["machine"] + aside)
         yield from (_Row(n, cell) for n, cell in zip(names, machine["cells"], strict=True))
 
 

@@ -15,7 +15,7 @@ from hfbench_aggregate.environments import REPLICA, differing, hidden_difference
 from hfbench_aggregate.ledger_entries import UNKNOWN_SUBMITTER
 from hfbench_aggregate.machines import varying_facts
 from hfbench_aggregate.rounding import published
-from hfbench_aggregate.statistics.constants import ALPHA
+from hfbench_aggregate.statistics.constants import ALPHA, POOLING_SITTING_SD
 from hfbench_aggregate.statistics.contributors import PooledComparison, pool_contributors
 from hfbench_aggregate.statistics.flags import ContributorFlags
 from hfbench_aggregate.statistics.moments import BoolArray, FloatArray, IntArray
@@ -117,6 +117,11 @@ def _warnings(group: _Group) -> Iterator[str]:
     submissions = [each for study in group.studies for each in study.family.submissions]
     if varying := varying_facts(submissions):
         yield f"contributors differ: {', '.join(varying)}"
+    if apart := sum(not study.is_interleaved for study in group.studies):
+        yield (
+            f"{apart} of {counted(len(group.studies), 'contributor')} did not interleave the "
+            f"versions: their sittings are taken to differ by {percent(POOLING_SITTING_SD)}"
+        )
     yield from contributor_warnings(group.misfits, group.names)
 
 

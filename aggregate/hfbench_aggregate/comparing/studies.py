@@ -20,6 +20,7 @@ from hfbench_aggregate.statistics.centre import MachineGrade, centre
 from hfbench_aggregate.statistics.constants import LEAST_INTERVAL_RUNS
 from hfbench_aggregate.statistics.contributors import pooling_variance
 from hfbench_aggregate.statistics.moments import FloatArray
+from hfbench_aggregate.statistics.sitting import SittingSource
 from hfbench_schema.cells import parse_cell
 from hfbench_schema.submission import Machine
 
@@ -56,6 +57,11 @@ class Study:
     def is_quiet(self) -> bool:
         """Whether the machine has grade A or B."""
         return self.judged.grade in _QUIET
+
+    @property
+    def is_interleaved(self) -> bool:
+        """Whether both versions come from the same sittings in every cell."""
+        return self.judged.term.source is SittingSource.INTERLEAVED
 
     def at_cells(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return those of `values`, one for each cell of the pair, that belong to its cells."""
