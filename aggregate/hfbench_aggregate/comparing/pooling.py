@@ -1,16 +1,16 @@
 """Comparisons across contributors: studies pooled cell by cell, as rows of a report."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from hfbench_aggregate.comparing.index import pooled_index
 from hfbench_aggregate.comparing.misfits import cell_flags, contributor_warnings, find_misfits
-from hfbench_aggregate.comparing.studies import GroupKey, Study
+from hfbench_aggregate.comparing.studies import GroupKey, Study, studies_by_group
 from hfbench_aggregate.comparing.tables import Pooled, PooledCell
 from hfbench_aggregate.comparing.tables import Study as StudyRow
-from hfbench_aggregate.comparison import ratio_of
+from hfbench_aggregate.comparison import Judged, ratio_of
 from hfbench_aggregate.environments import REPLICA, differing, hidden_differences
 from hfbench_aggregate.ledger_entries import UNKNOWN_SUBMITTER
 from hfbench_aggregate.machines import varying_facts
@@ -55,7 +55,13 @@ class _Group:
         return known & ~self.result.screened & ~self.result.left_out
 
 
-def pooled_comparison(key: GroupKey, studies: Sequence[Study]) -> Pooled:
+def pooled_comparisons(judged: Iterable[Judged]) -> list[Pooled]:
+    """Pool what several contributors have measured, from the comparisons of each machine."""
+    groups = studies_by_group(judged).items()
+    return [_pooled(key, studies) for key, studies in groups if len(studies) > 1]
+
+
+def _pooled(key: GroupKey, studies: Sequence[Study]) -> Pooled:
     """Pool the studies of a group in all cells at once."""
     group = _group(key, studies)
     members = list(zip(studies, group.used.T, strict=True))

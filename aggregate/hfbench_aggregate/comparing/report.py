@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from hfbench_aggregate.comparing.census import census
 from hfbench_aggregate.comparing.index import machine_index
-from hfbench_aggregate.comparing.pooling import pooled_comparison
-from hfbench_aggregate.comparing.studies import studies_by_group
+from hfbench_aggregate.comparing.pooling import pooled_comparisons
 from hfbench_aggregate.comparing.tables import (
     REPORT_SCHEMA,
     ComparedMachine,
@@ -29,8 +28,7 @@ def compare(gathered: Gathered, baseline: str, candidate: str) -> Report:
         SelectionError: there is nothing to compare; the text says what there is.
     """
     judged = [judge(pair) for pair in selected_pairs(gathered.families(), baseline, candidate)]
-    groups = studies_by_group(judged).items()
-    pooled = [pooled_comparison(key, studies) for key, studies in groups if len(studies) > 1]
+    pooled = pooled_comparisons(judged)
     machines = [_machine(one) for one in judged]
     return {
         "schema": REPORT_SCHEMA,

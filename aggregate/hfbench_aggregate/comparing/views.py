@@ -1,12 +1,13 @@
 """Comparisons as people read them: what a terminal and Markdown have in common."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from hfbench_aggregate.comparing.tables import (
     Census,
     ComparedMachine,
+    Deciding,
     Gap,
     Index,
     Pooled,
@@ -264,7 +265,7 @@ def views(pooled: Iterable[Pooled], machines: Iterable[ComparedMachine]) -> list
     return [*map(pooled_view, pooled), *map(machine_view, machines)]
 
 
-def deciding_line(deciding: Sequence[Mapping[str, object]]) -> str:
+def deciding_line(deciding: Sequence[Deciding]) -> str:
     """Count the verdicts that decide, over all machines."""
-    verdicts = tally(str(one["verdict"]) for one in deciding)
+    verdicts = tally(one["verdict"] for one in deciding)
     return f"all together, pooled where three contributors or more measured a cell: {verdicts}"
