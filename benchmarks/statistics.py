@@ -1,7 +1,7 @@
 """How fast the statistics are: every procedure, its growth, and comparisons against scipy.
 
-Each procedure gets 100,000 cells. Seconds are CPU seconds, as all of it is one thread and other load
-does not count then, and the best of three; memory is the most that a process of its own held beyond
+Each procedure gets 100,000 cells. Seconds are CPU seconds and the best of three: all of it is one
+thread, and other load does not count then. Memory is the most that a process of its own held beyond
 what it started with. Growth is the seconds at the largest number of cells over those at 10,000,
 divided by what linear growth would give.
 
