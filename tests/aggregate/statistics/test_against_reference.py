@@ -31,7 +31,10 @@ def _ragged(rng: np.random.Generator, level: np.ndarray, width: int) -> np.ndarr
 def _assert_same(found: object, expected: list[slow_reference.Figures], names: list[str]) -> None:
     for name in names:
         wanted = np.array(slow_reference.per_cell(expected, name), dtype=np.float64)
-        np.testing.assert_allclose(getattr(found, name), wanted, rtol=1e-6, atol=1e-8, err_msg=name)
+        # The table behind the prior is exact to 1e-7, which far tails magnify.
+        tail = name.startswith(("p_h", "q")) or name in ("p", "p_equivalent")
+        rtol, atol = (1e-4, 1e-300) if tail else (1e-6, 1e-8)
+        np.testing.assert_allclose(getattr(found, name), wanted, rtol, atol, err_msg=name)
 
 
 @pytest.mark.parametrize(("seed", "cells"), FAMILIES)
