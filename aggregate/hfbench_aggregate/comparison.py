@@ -197,7 +197,7 @@ def _interleaved(term: SittingSd) -> list[int]:
 
 
 def _provisional(term: SittingSd) -> str | None:
-    if term.source is not SittingSource.DEFAULT:
+    if term.source is not SittingSource.DEFAULT or not _compared(term).any():
         return None
     interleaved, compared = _interleaved(term)
     apart = _compared(term) & ~term.interleaved

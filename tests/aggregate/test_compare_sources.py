@@ -284,6 +284,20 @@ def test_no_process_run_that_ended_is_one_message(maker: Maker, tmp_path: Path) 
     assert "there is no cell whose latency both sides have process runs of" in result.output
 
 
+def test_where_all_was_set_aside_nothing_is_provisional(maker: Maker, tmp_path: Path) -> None:
+    document = maker.document()
+    for run in document["process_runs"]:
+        run["contamination"] = {"foreign_cpu_ms": run["wall_ns"] // 10**6 * 4}
+        run.update(status="contaminated", reason="foreign CPU time 400 % of a core")
+    (machine,) = compared(written(tmp_path, document))["machines"]
+    assert {gap["why"] for gap in machine["census"]["gaps"]} == {"set aside"}
+    assert machine["provisional"] is None
+    text = call("compare", tmp_path, *BOTH).output
+    assert "design: no cell was measured in both versions" in text
+    empty = call("history", tmp_path)
+    assert (empty.exit_code, "no latency was measured in any" in empty.output) == (2, True)
+
+
 def test_times_that_are_all_equal_are_never_certain(maker: Maker, tmp_path: Path) -> None:
     document = maker.document(process_runs=3)
     for place, run in enumerate(document["process_runs"]):

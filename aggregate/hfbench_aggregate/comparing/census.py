@@ -53,8 +53,10 @@ def _why(runs: Sequence[ReducedRun], measured: int) -> tuple[Why, str]:
     if measured:
         counts = f"{measured} of {LEAST_PROCESS_RUNS} process runs"
         return "too few", f"{counts}; {detail}" if detail else counts
-    hopeless = all(status in HOPELESS_STATUSES for status, _ in failures)
-    return ("unsupported" if hopeless else "failed"), detail
+    statuses = {status for status, _ in failures}
+    if statuses <= set(HOPELESS_STATUSES):
+        return "unsupported", detail
+    return ("set aside" if statuses == {"contaminated"} else "failed"), detail
 
 
 def _to_measure(gaps: Sequence[Gap]) -> list[str]:

@@ -11,8 +11,8 @@ from hfbench_aggregate.tables import Comparison
 
 REPORT_SCHEMA: Final = "urn:hfbench:schema:comparison-report:1"
 
-Why = Literal["never run", "unsupported", "failed", "too few"]
-"""Why a side of a cell has fewer process runs than a verdict needs."""
+Why = Literal["never run", "unsupported", "set aside", "failed", "too few"]
+"""Why a side of a cell has fewer process runs than a verdict needs; `set aside` if contaminated."""
 
 
 class Gap(TypedDict):

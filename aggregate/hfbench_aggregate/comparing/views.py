@@ -170,6 +170,8 @@ def _study(study: StudyRow) -> str:
 
 def _design(comparison: Comparison) -> str:
     a, b = comparison["sittings"]
+    if not comparison["interleaved"][1]:
+        return "no cell was measured in both versions"
     if comparison["design"] == "interleaved":
         return f"interleaved in {counted(max(a, b), 'sitting')}, so that drift hits both alike"
     source = "assumed" if comparison["design"] == "default" else "estimated"

@@ -66,9 +66,10 @@ def history(gathered: Gathered, patterns: Sequence[str]) -> History:
 
 def _nothing(found: Iterable[Family], patterns: Sequence[str]) -> str:
     cells = sorted({cell for family in found for _, cell in family.runs})
-    if not cells:
-        return "there is no latency measured in any version of transformers"
-    return f"no cell matches {' or '.join(map(repr, patterns))}; one is called {cells[0]}"
+    if not cells or not patterns:
+        return "no latency was measured in any released version of transformers"
+    named = " or ".join(map(repr, patterns))
+    return f"no cell that was measured matches {named}; one is called {cells[0]}"
 
 
 def _measured(family: Family, patterns: Sequence[str]) -> Iterator[tuple[_Line, _Measured]]:
