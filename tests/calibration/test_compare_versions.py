@@ -1,16 +1,14 @@
 """Studies with known truth: error rates, power and coverage of centres and comparisons.
 
-Noise profiles: on a `clean` machine the sd between process runs of a cell is .3 to 1 %,
-log-uniform over cells, and normal; on a `typical` one .3 to 3 %, runs are skewed to the slow
-side, and one in fifty is a spike; on a `bimodal` one a run is in a slow mode, 4 sd off, with
-probability .3 in every third cell. Arms are interleaved but for the study of sittings. Run
-with `-s` to see the figures.
+Noise profiles are those of `generator`, at the level of process runs. Arms are interleaved but
+for the study of sittings. Run with `-s` to see the figures.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from tests.calibration.generator import BIMODAL, CLEAN, TYPICAL, process_sd, scatter
 
 from hfbench_aggregate.statistics import (
     VersionComparison,
@@ -22,23 +20,17 @@ from hfbench_aggregate.statistics import (
 
 CELLS = 500
 STUDIES = 60
-PROFILES = ["clean", "typical", "bimodal"]
+PROFILES = {"clean": CLEAN, "typical": TYPICAL, "bimodal": BIMODAL}
 LEAST_POWER = {3: 0.35, 5: 0.60, 10: 0.80}
 
 
 def _noise(rng: np.random.Generator, sd: np.ndarray, runs: int, profile: str) -> np.ndarray:
     """Draw process runs of each cell, of mean 0 before spikes and modes."""
-    shape = (sd.size, runs)
-    if profile == "clean":
-        return sd[:, None] * rng.standard_normal(shape)
-    skewed = 0.95 * rng.standard_normal(shape) + 0.22 * (rng.gamma(2, size=shape) - 2)
-    spike = (rng.random(shape) < 0.02) * rng.exponential(3, shape)
-    slow = 4 * ((rng.random(shape) < 0.3) & (np.arange(sd.size) % 3 == 0)[:, None])
-    return sd[:, None] * (skewed + spike + (slow if profile == "bimodal" else 0))
+    return np.asarray(sd[:, None] * scatter(rng, PROFILES[profile], (sd.size, runs)))
 
 
 def _sd(rng: np.random.Generator, profile: str) -> np.ndarray:
-    return np.exp(rng.uniform(np.log(0.003), np.log(0.01 if profile == "clean" else 0.03), CELLS))
+    return process_sd(rng, PROFILES[profile], CELLS)
 
 
 def _studies(

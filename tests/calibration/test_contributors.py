@@ -28,6 +28,8 @@ class _Figures:
     covered: float
     null: float
     """Unchanged cells with p <= .05."""
+    predicted: float
+    """Intervals for one more machine that hold its effect."""
     screened: float
     """Effects dropped as outliers, of those measured."""
 
@@ -44,11 +46,15 @@ def _figures(who: Community) -> _Figures:
     false = [(c & (e == 0)).sum() / max(c.sum(), 1) for e, c in zip(effects, called, strict=True)]
     effect, call = np.concatenate(effects), np.concatenate(called)
     low, high, p = (np.concatenate([getattr(f, n) for f in found]) for n in ("low", "high", "p"))
-    known = np.isfinite(p)
+    known = np.isfinite(p) & (np.concatenate([f.contributors for f in found]) > 2)
+    onward = effect + np.random.default_rng(who.contributors).normal(0, who.tau, effect.size)
+    first = np.concatenate([f.prediction_low for f in found])
+    last = np.concatenate([f.prediction_high for f in found])
     return _Figures(
         false_discoveries=float(np.mean(false)),
         power={step: float(call[np.abs(effect) == step].mean()) for step in STEPS},
         covered=float(((low <= effect) & (effect <= high))[known].mean()),
+        predicted=float(((first <= onward) & (onward <= last))[known].mean()),
         null=float((p[known & (effect == 0)] <= 0.05).mean()),
         screened=float(np.mean([f.screened.mean() for f in found])) / (1 - who.missing),
     )
@@ -60,7 +66,7 @@ def _report(name: str, who: Community) -> _Figures:
     print(  # noqa: T201 (for `pytest -s`)
         f"{name}, {who.contributors} contributors: FDR {found.false_discoveries:.2%}, "
         f"power 3/5 % {power}, coverage {found.covered:.2%}, unchanged with p <= .05 "
-        f"{found.null:.2%}, screened {found.screened:.2%}"
+        f"{found.null:.2%}, next machine {found.predicted:.1%}, screened {found.screened:.2%}"
     )
     return found
 
@@ -83,6 +89,7 @@ def test_false_discoveries_power_and_coverage(
         assert found.null <= 0.065
         assert found.power[0.05] >= power
         assert found.covered >= 0.935
+        assert found.predicted >= 0.94
         assert found.screened <= 0.005
 
 
@@ -94,6 +101,7 @@ def test_wrong_effects_cost_little_power(contributors: int) -> None:
     assert spoilt.power[0.05] >= clean.power[0.05] - 0.15
     assert spoilt.false_discoveries <= 0.06
     assert spoilt.covered >= 0.935
+    assert spoilt.predicted >= 0.94
     assert spoilt.screened >= 0.035
 
 

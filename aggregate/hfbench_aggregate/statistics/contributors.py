@@ -160,7 +160,7 @@ def pool_contributors(
 
     so that one precise machine among many is not taken for many. Verdicts as `decide` orders
     them, from LEAST_CONTRIBUTORS on. The prediction interval is theta +- t_{.975, k-2}
-    sqrt(tau^2 + se^2).
+    sqrt(tau^2 + 2 POOLING_SITTING_SD^2 + se^2).
 
     Args:
         theta: Log ratio of candidate to baseline, shape (cells, contributors), NaN where a
@@ -333,7 +333,9 @@ def _homogeneity(plain: _Pool) -> FloatArray:
 def _prediction(
     effect: Effect, tau_squared: FloatArray, count: IntArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the ends of the 95 % interval of the effect on one more machine."""
+    """Return the ends of the 95 % interval of the effect on one more machine, in a sitting each."""
     freedom = np.where(count >= LEAST_CONTRIBUTORS, count - 2.0, np.nan)
-    reach = quantile(1 - ALPHA / 2, freedom) * np.sqrt(tau_squared + effect.se**2)
+    # What `pooling_variance` has set aside for sittings is missing in tau^2.
+    apart = tau_squared + 2 * POOLING_SITTING_SD**2
+    reach = quantile(1 - ALPHA / 2, freedom) * np.sqrt(apart + effect.se**2)
     return effect.theta - reach, effect.theta + reach

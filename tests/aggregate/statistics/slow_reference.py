@@ -281,7 +281,7 @@ def _pooled_effect(
         found |= {"se": se, "df": max(1.0, min(d0, k) + total**2 / square - 1)}
         found["p_heterogeneity"] = stats.chi2.sf(_pooled(cell, 0.0)[2], k - 1)
     if k > 2:
-        reach = stats.t.ppf(0.975, k - 2) * math.sqrt(tau + se**2)
+        reach = stats.t.ppf(0.975, k - 2) * math.sqrt(tau + 2 * 0.005**2 + se**2)
         found |= {"prediction_low": mean - reach, "prediction_high": mean + reach}
     return found
 
