@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from rich.text import Text
 
+from hfbench_aggregate.comparing.views import cell_names
 from hfbench_aggregate.plan import (
     MOST_RUNS,
     MOST_RUNS_A_SITTING,
@@ -14,7 +15,7 @@ from hfbench_aggregate.plan import (
     PlannedCell,
     PlannedDesign,
 )
-from hfbench_aggregate.printing import cell_names, column_widths
+from hfbench_aggregate.printing import column_widths
 from hfbench_aggregate.statistics.constants import POWER
 from hfbench_aggregate.wording import NOTHING, counted, percent
 
