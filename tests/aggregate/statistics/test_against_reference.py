@@ -61,8 +61,9 @@ def test_contributors(seed: int, cells: int) -> None:
     rng = np.random.default_rng(seed)
     shape = (cells, 9)
     variance = rng.uniform(1e-5, 4e-4, shape)
-    theta = np.where(rng.random((cells, 1)) < 0.4, 0.05, 0.0) + rng.normal(0, 0.02, shape)
-    theta += rng.choice([0.0, 0.3, -0.3], shape, p=[0.9, 0.05, 0.05])
+    theta = np.where(rng.random((cells, 1)) < 0.4, 0.05, 0.0) + np.zeros(shape)
+    theta += rng.uniform(0.004, 0.03, (cells, 1)) * rng.standard_normal(shape)
+    theta += rng.choice([0, 1, -1], shape, p=[0.8, 0.1, 0.1]) * rng.uniform(0.05, 0.3, shape)
     theta[rng.random(shape) < rng.uniform(0, 1, (cells, 1))] = np.nan
     variance[rng.random(shape) < 0.1] = np.nan
     quiet = np.arange(9) % 4 > 0
