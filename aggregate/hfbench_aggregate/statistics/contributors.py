@@ -306,8 +306,8 @@ def _common_tau_squared(y: FloatArray, v: FloatArray, used: BoolArray) -> float:
 
     if excess(0.0) <= 0:
         return 0.0
-    # With all weights 1 / tau^2, Q is largest, and known.
-    most = float(np.median(_pool(y, np.ones_like(v), used, np.zeros(len(y))).squares / middle))
+    # With all weights 1 / tau^2, Q is largest, and known; at twice that tau^2 it is below half.
+    most = 2 * float(np.median(_pool(y, np.ones_like(v), used, np.zeros(len(y))).squares / middle))
     return float(brentq(excess, 0.0, most, rtol=1e-6))
 
 

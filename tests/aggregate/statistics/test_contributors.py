@@ -120,3 +120,14 @@ def test_the_variance_of_an_effect_never_vanishes() -> None:
     np.testing.assert_allclose(found, [0.01**2 + 0.005**2 * 2, 0.005**2 * 1.5, NAN])
     with pytest.raises(ValueError, match="needs a sitting"):
         pooling_variance([0.01], 0, 1)
+
+
+def test_contributors_that_claim_to_know_their_effects_exactly() -> None:
+    """Q is then many orders of magnitude above chi-squared, and tau^2 all of the variance."""
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        theta = rng.normal(0, 0.02, (12, 6))
+        found = pool_contributors(theta, 10 ** rng.uniform(-60, -30, theta.shape))
+        assert 0.01 < np.sqrt(found.tau_squared[0]) < 0.04
+        assert (found.p > 0).all()
+        assert np.isfinite(found.low).all()
