@@ -14,8 +14,8 @@ import pytest
 from tests.leaderboard.made_up_release import (
     HOSTILE,
     KEY,
-    SUBMISSION,
     KINDS,
+    SUBMISSION,
     Tables,
     empty_tables,
     full_tables,
