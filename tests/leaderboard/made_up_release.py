@@ -114,18 +114,15 @@ def write_release(
     version: str = "2026.11.1",
     further: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write a release into a store, as canonical JSON, and return its folder.
-
-    `further` holds tables that not every release has, by file name.
-    """
+    """Write a release with `further` tables into a store, and return its folder."""
     folder = store / "releases" / version
     folder.mkdir(parents=True)
     files = {
         f"{name}.json": canonical_bytes(rows)
         for name, rows in tables._asdict().items()
         if rows or name not in ("break_even", "memory", "energy")
-    } | {"NOTES.md": b"# 2026.11.1\n\nThe first release.\n"}
-    files |= {name: canonical_bytes(table) for name, table in (further or {}).items()}
+    } | {name: canonical_bytes(table) for name, table in (further or {}).items()}
+    files["NOTES.md"] = b"# 2026.11.1\n\nThe first release.\n"
     for name, data in files.items():
         (folder / name).write_bytes(data)
     manifest = _manifest(version, files, tables)
