@@ -1,7 +1,7 @@
 """Releases made up for tests: the tables an aggregator would publish, without one."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -109,10 +109,7 @@ KINDS: dict[str, Callable[[], Tables]] = {
 
 
 def write_release(
-    store: Path,
-    tables: Tables,
-    version: str = "2026.11.1",
-    further: Mapping[str, Any] | None = None,
+    store: Path, tables: Tables, version: str = "2026.11.1", further: Row | None = None
 ) -> Path:
     """Write a release with `further` tables into a store, and return its folder."""
     folder = store / "releases" / version
@@ -125,8 +122,7 @@ def write_release(
     files["NOTES.md"] = b"# 2026.11.1\n\nThe first release.\n"
     for name, data in files.items():
         (folder / name).write_bytes(data)
-    manifest = _manifest(version, files, tables)
-    (folder / "manifest.json").write_bytes(canonical_bytes(manifest))
+    (folder / "manifest.json").write_bytes(canonical_bytes(_manifest(version, files, tables)))
     return folder
 
 
@@ -146,14 +142,13 @@ def _corrupt_facts(tables: Tables, text: str) -> None:
 
 
 def _manifest(version: str, files: dict[str, bytes], tables: Tables) -> Row:
-    inputs = [row["sha256"] for row in tables.submissions]
     return {
         "schema": RELEASE_SCHEMA,
         "version": version,
         "previous": None,
         "as_of": "2026-11-23T14:05:09Z",
         "ledger_head": sha256_hex(b"ledger"),
-        "inputs": [{"sha256": name, "received_at": "2026-11-23T14:05:09Z"} for name in inputs],
+        "inputs": [{n: row[n] for n in ("sha256", "received_at")} for row in tables.submissions],
         "rules_version": 1,
         "method_version": "1",
         "constants": dict(CONSTANTS),

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class Markup(HTMLParser):
         self.text += data
 
 
-def built(folder: Path, tables: Tables, further: Mapping[str, Any] | None = None) -> Path:
+def built(folder: Path, tables: Tables, further: dict[str, Any] | None = None) -> Path:
     write_release(folder / "store", tables, further=further)
     return build_site(folder / "store", folder / "site").parent
 
