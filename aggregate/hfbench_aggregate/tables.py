@@ -31,16 +31,23 @@ class SuiteRow(TypedDict):
 class Manifest(TypedDict):
     """What a release was made from, and how: enough to rebuild it byte for byte.
 
-    `as_of` is the moment of the newest ledger entry, not of the building. `tables` holds the
-    sha256 of every other file of the release, by file name.
+    `as_of` is the moment of the newest ledger entry, not of the building; `ledger_head` is the
+    sha256 of that entry, up to which the ledger is pinned. `previous_sha256` is that of the
+    manifest of the release before; `registry_sha256` that of `registry.json`, null if the store
+    had no registry. `schemas` names the forms of documents and machine keys. `constants` holds
+    every number behind the statistics, seeds too. `tables` holds the sha256 of every other file
+    of the release, by file name.
     """
 
     schema: str
     version: str
     previous: str | None
+    previous_sha256: str | None
     as_of: str
     ledger_head: str
     inputs: list[InputRow]
+    registry_sha256: str | None
+    schemas: dict[str, str]
     rules_version: int
     method_version: str
     constants: dict[str, float]

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from hfbench_aggregate.ledger import NO_ENTRY, Ledger, read_ledger
 from hfbench_aggregate.loading import Documents, corrupt, missing
-from hfbench_aggregate.release import MANIFEST
+from hfbench_aggregate.manifest import MANIFEST
 from hfbench_aggregate.snapshot import Snapshot
 from hfbench_aggregate.stores.store import StoreError
 from hfbench_aggregate.tables import Manifest

@@ -1,0 +1,125 @@
+"""Why two releases differ: each change by the causes that it takes, found by making releases anew.
+
+A cause is one of what differs between their inputs (submissions that came, submissions that count
+no more, the registry) or between the methods. Taken by itself into the older release, or out of
+the newer one, it is a cause of what then changes: a counterfactual release tells. Only this
+hfbench's method is here to make them with. Where it gives what both releases say of a row, it
+speaks for both; where it gives what one of them says, it tells a new method from the rest, as far
+as that goes; where it gives neither, nothing can be told.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from hfbench_aggregate.changes import Item, Tables, Value, items, same
+from hfbench_aggregate.loading import Accepted
+from hfbench_aggregate.stores.store import StoreError
+
+NEW_DATA: Final = "new data"
+RETRACTION: Final = "retraction"
+REGISTRY: Final = "registry"
+METHOD: Final = "new method"
+METHOD_OR_JOINT: Final = "new method, or joint"
+"""The method at least; whether other causes would have done so under the other one is not known."""
+UNTOLD: Final = "cannot be told"
+UNEXPLAINED: Final = "not explained: inputs and method are the same"
+
+Make = Callable[[Sequence[Accepted], bytes | None], Tables]
+"""Makes the tables of a release from submissions and registry."""
+Read = Callable[[Iterable[str]], list[Accepted]]
+"""Reads submissions by name, in the order of the ledger; StoreError where one is not there."""
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """A release as far as causes go: the names of its submissions, its registry, what it says."""
+
+    names: frozenset[str]
+    registry: bytes | None
+    said: Mapping[Item, Value]
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """Two releases, and how to make others between them."""
+
+    before: Side
+    after: Side
+    other_method: bool
+    make: Make
+    read: Read
+
+    @cached_property
+    def factors(self) -> list[str]:
+        """What differs between the inputs."""
+        a, b = self.before, self.after
+        differs = {
+            NEW_DATA: bool(b.names - a.names),
+            RETRACTION: bool(a.names - b.names),
+            REGISTRY: a.registry != b.registry,
+        }
+        return [name for name, there in differs.items() if there]
+
+    def causes(self, changes: Sequence[Item]) -> tuple[list[list[str]], list[str]]:
+        """Return the causes of each change, and what limits the answer."""
+        if not changes or len(self.factors) + self.other_method <= 1:
+            sole = self.factors or [METHOD if self.other_method else UNEXPLAINED]
+            return [sole] * len(changes), []
+        try:
+            return [self._causes(item) for item in changes], []
+        except StoreError as error:
+            return [[UNTOLD]] * len(changes), [str(error)]
+
+    def _causes(self, item: Item) -> list[str]:
+        a, b = self.before.said.get(item), self.after.said.get(item)
+        here_a, here_b = (end.get(item) for end in self._ends)
+        data = [name for name in self.factors if self._matters(name, item)]
+        if same(here_a, a) and same(here_b, b):
+            return data or self.factors
+        if not self.other_method:
+            return [UNEXPLAINED]
+        if not same(here_a, a) and not same(here_b, b):
+            return [UNTOLD]
+        return [METHOD] if same(here_a, here_b) or not data else [METHOD_OR_JOINT, *data]
+
+    def _matters(self, name: str, item: Item) -> bool:
+        """Whether a factor changes an item, taken into the one release or out of the other."""
+        start, end = self._ends
+        into, out_of = self._one_by_one[name]
+        return not same(into.get(item), start.get(item)) or not same(
+            out_of.get(item), end.get(item)
+        )
+
+    @cached_property
+    def _ends(self) -> tuple[Mapping[Item, Value], Mapping[Item, Value]]:
+        """What both releases would say by the method at hand."""
+        return self._with([]), self._with(self.factors)
+
+    @cached_property
+    def _one_by_one(self) -> dict[str, tuple[Mapping[Item, Value], Mapping[Item, Value]]]:
+        return {
+            name: (self._with([name]), self._with([n for n in self.factors if n != name]))
+            for name in self.factors
+        }
+
+    def _with(self, factors: Sequence[str]) -> Mapping[Item, Value]:
+        """Return what a release would say with these differences made to the older one."""
+        key = frozenset(factors)
+        if key not in self._made:
+            self._made[key] = items(self.make(*self._inputs(key)))
+        return self._made[key]
+
+    def _inputs(self, factors: frozenset[str]) -> tuple[list[Accepted], bytes | None]:
+        a, b = self.before, self.after
+        names = set(a.names)
+        if RETRACTION in factors:
+            names -= a.names - b.names
+        if NEW_DATA in factors:
+            names |= b.names - a.names
+        return self.read(names), (b if REGISTRY in factors else a).registry
+
+    @cached_property
+    def _made(self) -> dict[frozenset[str], Mapping[Item, Value]]:
+        return {}
