@@ -16,6 +16,7 @@ from typing import Final
 from hfbench_aggregate.changes import Item, Tables, Value, items, same
 from hfbench_aggregate.loading import Accepted
 from hfbench_aggregate.stores.store import StoreError
+from hfbench_aggregate.trust import Trusted
 
 NEW_DATA: Final = "new data"
 RETRACTION: Final = "retraction"
@@ -26,18 +27,18 @@ METHOD_OR_JOINT: Final = "new method, or joint"
 UNTOLD: Final = "cannot be told"
 UNEXPLAINED: Final = "not explained: inputs and method are the same"
 
-Make = Callable[[Sequence[Accepted], bytes | None], Tables]
-"""Makes the tables of a release from submissions and registry."""
+Make = Callable[[Sequence[Accepted], Trusted], Tables]
+"""Makes the tables of a release from submissions and trusted accounts."""
 Read = Callable[[Iterable[str]], list[Accepted]]
 """Reads submissions by name, in the order of the ledger; StoreError where one is not there."""
 
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """A release as far as causes go: the names of its submissions, its registry, what it says."""
+    """A release as far as causes go: names of submissions, whom it trusts, and what it says."""
 
     names: frozenset[str]
-    registry: bytes | None
+    trusted: Trusted
     said: Mapping[Item, Value]
 
 
@@ -58,7 +59,7 @@ class Attribution:
         differs = {
             NEW_DATA: bool(b.names - a.names),
             RETRACTION: bool(a.names - b.names),
-            REGISTRY: a.registry != b.registry,
+            REGISTRY: a.trusted != b.trusted,
         }
         return [name for name, there in differs.items() if there]
 
@@ -111,14 +112,14 @@ class Attribution:
             self._made[key] = items(self.make(*self._inputs(key)))
         return self._made[key]
 
-    def _inputs(self, factors: frozenset[str]) -> tuple[list[Accepted], bytes | None]:
+    def _inputs(self, factors: frozenset[str]) -> tuple[list[Accepted], Trusted]:
         a, b = self.before, self.after
         names = set(a.names)
         if RETRACTION in factors:
             names -= a.names - b.names
         if NEW_DATA in factors:
             names |= b.names - a.names
-        return self.read(names), (b if REGISTRY in factors else a).registry
+        return self.read(names), (b if REGISTRY in factors else a).trusted
 
     @cached_property
     def _made(self) -> dict[frozenset[str], Mapping[Item, Value]]:

@@ -9,10 +9,11 @@ from hfbench_aggregate.causes import Attribution, Make, Side
 from hfbench_aggregate.changes import FIGURE, KINDS, Item, Tables, Value, changed, items
 from hfbench_aggregate.ledger import Ledger
 from hfbench_aggregate.ledger_entries import ERASED, QUARANTINED, RETRACTED, SUPERSEDED
-from hfbench_aggregate.manifest import REGISTRY, method_differences
+from hfbench_aggregate.manifest import method_differences, trusted_of
 from hfbench_aggregate.published import Published
 from hfbench_aggregate.release_tables import ChangeCount, ChangeRow, DiffRow
 from hfbench_aggregate.tables import Manifest
+from hfbench_aggregate.trust import Trusted
 
 TABLES = (
     "cells.json", "comparisons.json", "break_even.json", "memory.json", "energy.json",
@@ -27,13 +28,17 @@ class Edition:
     """A release to compare: one that was published, or one in the making."""
 
     manifest: Manifest
-    registry: bytes | None
     tables: Tables
 
     @property
     def names(self) -> frozenset[str]:
         """The submissions that it counts."""
         return frozenset(row["sha256"] for row in self.manifest["inputs"])
+
+    @property
+    def trusted(self) -> Trusted:
+        """The accounts that vouched for them."""
+        return trusted_of(self.manifest)
 
 
 def edition_of(published: Published) -> Edition:
@@ -42,12 +47,7 @@ def edition_of(published: Published) -> Edition:
     Raises:
         StoreError: a file of it is missing or corrupt.
     """
-    there_is = published.manifest["registry_sha256"] is not None
-    return Edition(
-        published.manifest,
-        published.read(REGISTRY) if there_is else None,
-        {name: published.table(name) for name in TABLES},
-    )
+    return Edition(published.manifest, {name: published.table(name) for name in TABLES})
 
 
 def difference(
@@ -66,8 +66,8 @@ def difference(
     said = items(before.tables), items(after.tables)
     found = changed(*said)
     attribution = Attribution(
-        Side(before.names, before.registry, said[0]),
-        Side(after.names, after.registry, said[1]),
+        Side(before.names, before.trusted, said[0]),
+        Side(after.names, after.trusted, said[1]),
         bool(method),
         make,
         archive.submissions,
@@ -80,7 +80,7 @@ def difference(
         "added": sorted(after.names - before.names),
         "removed": removed,
         "events": {name: _event(name, ledger) for name in removed},
-        "registry_changed": before.registry != after.registry,
+        "registry_changed": before.trusted != after.trusted,
         "method": method,
         "limits": limits,
         "counts": _counts(found, causes),

@@ -10,7 +10,7 @@ from hfbench_aggregate.loading import Accepted
 from hfbench_aggregate.reduction import Family
 from hfbench_aggregate.statistics import constants
 from hfbench_aggregate.tables import RELEASE_SCHEMA, Manifest, SuiteRow
-from hfbench_schema.canonical import sha256_hex
+from hfbench_aggregate.trust import Trusted
 from hfbench_schema.machine_key import MACHINE_KEY_VERSION
 from hfbench_schema.reports import RULES_VERSION
 from hfbench_schema.submission import SUBMISSION_SCHEMA
@@ -21,8 +21,6 @@ METHOD_VERSION: Final = "3"
 
 MANIFEST: Final = "manifest.json"
 NOTES: Final = "NOTES.md"
-REGISTRY: Final = "registry.json"
-"""The store's `registry/submitters.json` as it was, byte for byte."""
 RELATIVE: Final = (NOTES, "audit.json", "diff.json", "findings.json", "findings.parquet")
 """What a release says in view of the one before; the rest follows from its inputs alone."""
 _LIBRARIES: Final = ("hfbench", "numpy", "packaging", "pyarrow", "rfc8785", "scipy")
@@ -31,7 +29,7 @@ _LIBRARIES: Final = ("hfbench", "numpy", "packaging", "pyarrow", "rfc8785", "sci
 def new_manifest(
     submissions: Sequence[Accepted],
     ledger: Ledger,
-    registry: bytes | None,
+    registry: tuple[Trusted, str | None],
     previous: tuple[Manifest, str] | None,
     families: Sequence[Family],
 ) -> Manifest:
@@ -40,7 +38,7 @@ def new_manifest(
     Args:
         submissions: all that count, in the order of the ledger.
         ledger: its last entry is the one to pin.
-        registry: what `registry/submitters.json` holds, or None.
+        registry: the accounts that it trusts, and its sha256, or None without one.
         previous: manifest of the release before, and its sha256, or None.
         families: of the submissions.
     """
@@ -54,15 +52,22 @@ def new_manifest(
         "as_of": as_of,
         "ledger_head": ledger.head,
         "inputs": [{"sha256": s.sha256, "received_at": s.received_at} for s in submissions],
-        "registry_sha256": sha256_hex(registry) if registry is not None else None,
+        "registry_sha256": registry[1],
         "schemas": {"submission": SUBMISSION_SCHEMA, "machine_key": f"m{MACHINE_KEY_VERSION}"},
         "rules_version": RULES_VERSION,
         "method_version": METHOD_VERSION,
         "constants": _constants(),
         "libraries": _libraries(),
         "suites": _suites(families),
+        "trusted": registry[0].row(),
         "tables": {},
     }
+
+
+def trusted_of(manifest: Manifest) -> Trusted:
+    """Return the accounts that vouched for submissions when a release was made."""
+    row = manifest.get("trusted")
+    return Trusted(frozenset(row["maintainers"]), row["automation"]) if row else Trusted()
 
 
 def says_the_same(a: Manifest, b: Manifest) -> bool:

@@ -1,4 +1,8 @@
-"""Publishing: the next release of a store, unless the last one says the same already."""
+"""Publishing: the next release of a store, unless the last one says the same already.
+
+A release is committed, then tagged. Whoever is killed in between leaves a release without a tag,
+which the next publishing adds before anything else, so that no more than one can be lacking.
+"""
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -15,7 +19,8 @@ from hfbench_aggregate.release_tables import DiffRow
 from hfbench_aggregate.snapshot import Snapshot, newest
 from hfbench_aggregate.stores.store import Change, Store
 from hfbench_aggregate.tables import Manifest
-from hfbench_schema.canonical import strict_json
+from hfbench_aggregate.trust import Trusted
+from hfbench_schema.canonical import sha256_hex, strict_json
 from hfbench_schema.tree import SUBMITTERS, release_path
 
 
@@ -32,11 +37,14 @@ def publish(store: Store) -> Publication:
     """Make the next release of a store, or return the last one if nothing has changed.
 
     Raises:
-        StoreError: there is no accepted submission, the ledger is broken, a document or the
-            last release is corrupt, or somebody else wrote meanwhile; there is no new release then.
+        StoreError: there is no accepted submission, the ledger is broken, a document, the registry
+            or the last release is corrupt, or somebody else wrote meanwhile; there is no new
+            release then.
     """
     snapshot = newest(store)
     previous = newest_release(snapshot)
+    if previous is not None:
+        _tag_if_untagged(snapshot, previous.version)
     ledger, registry = read_ledger(snapshot), registry_of(snapshot)
     files = build_release(inputs_of(snapshot, ledger, registry, previous))
     manifest: Manifest = strict_json(files[MANIFEST])
@@ -50,14 +58,23 @@ def publish(store: Store) -> Publication:
     return Publication(version, path, new)
 
 
+def _tag_if_untagged(snapshot: Snapshot, version: str) -> None:
+    """Name the revision that a release came with, or else one that holds it, after the release."""
+    store, manifest = snapshot.store, release_path(version) / MANIFEST
+    if store.tagged(version) is None:
+        store.tag(version, store.last_change(manifest, snapshot.revision))
+
+
 def inputs_of(
     snapshot: Snapshot,
     ledger: Ledger,
-    registry: bytes | None,
+    registry: tuple[Trusted, str | None],
     previous: Published | None,
     head: str | None = None,
 ) -> Inputs:
     """Return what a release is made from, as of the newest entry of a ledger, or that of `head`.
+
+    `registry` is the accounts that it trusts, and its sha256.
 
     Raises:
         StoreError: no submission is accepted, or one is missing or not what was accepted; or the
@@ -65,20 +82,20 @@ def inputs_of(
     """
     pinned = ledger.until(head) if head else ledger
     submissions = accepted_submissions(snapshot, pinned)
-    return Inputs(submissions, pinned, registry, previous, Archive(snapshot, ledger))
+    return Inputs(submissions, pinned, *registry, previous, Archive(snapshot, ledger))
 
 
-def registry_of(snapshot: Snapshot) -> bytes | None:
-    """Return the bytes of the registry, None without one.
+def registry_of(snapshot: Snapshot) -> tuple[Trusted, str | None]:
+    """Return the accounts that the registry trusts, and its sha256, None if there is none.
 
     Raises:
         StoreError: it is not what it should be.
     """
-    read_registry(snapshot)
+    trusted = read_registry(snapshot).trusted
     try:
-        return snapshot.read(SUBMITTERS)
+        return trusted, sha256_hex(snapshot.read(SUBMITTERS))
     except FileNotFoundError:
-        return None
+        return trusted, None
 
 
 def released_difference(snapshot: Snapshot, before: str, after: str) -> DiffRow:

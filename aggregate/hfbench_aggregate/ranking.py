@@ -12,7 +12,6 @@ from typing import Final
 
 import numpy as np
 
-from hfbench_aggregate.corroboration import CORROBORATED, SELF_REPORTED
 from hfbench_aggregate.crossing import Crossed, crossed, known_mean
 from hfbench_aggregate.environments import Environment
 from hfbench_aggregate.reduction import Family, ReducedRun
@@ -22,13 +21,12 @@ from hfbench_aggregate.selection import TRANSFORMERS
 from hfbench_aggregate.statistics.constants import LEAST_SUITE_CELLS
 from hfbench_aggregate.statistics.moments import padded
 from hfbench_aggregate.statistics.ranks import Ranks, rank_entries, rank_suite
+from hfbench_aggregate.trust import TIERS
 from hfbench_schema.cells import Cell, parse_cell
 from hfbench_schema.submission import Machine
 
 METRIC: Final = "latency"
 CPU: Final = "cpu"
-TIERS: Final = (SELF_REPORTED, CORROBORATED)
-"""Trust, from the least."""
 
 
 @dataclass(frozen=True)

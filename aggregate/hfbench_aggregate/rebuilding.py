@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hfbench_aggregate.ledger import read_ledger
-from hfbench_aggregate.manifest import MANIFEST, REGISTRY, method_differences
+from hfbench_aggregate.manifest import MANIFEST, method_differences, trusted_of
 from hfbench_aggregate.publication import inputs_of
 from hfbench_aggregate.published import Published, read_published
 from hfbench_aggregate.release import build_release
@@ -43,7 +43,7 @@ def rebuild(snapshot: Snapshot, version: str) -> Rebuilt:
     inputs = inputs_of(
         snapshot,
         read_ledger(snapshot),
-        published.read(REGISTRY) if manifest["registry_sha256"] else None,
+        (trusted_of(manifest), manifest["registry_sha256"]),
         _followed(published),
         manifest["ledger_head"],
     )

@@ -15,18 +15,13 @@ from hfbench_aggregate.break_even import break_even_rows
 from hfbench_aggregate.cells import cell_rows
 from hfbench_aggregate.columnar import parquet_tables
 from hfbench_aggregate.comparison import compare_pair
-from hfbench_aggregate.corroboration import (
-    CORROBORATED,
-    SELF_REPORTED,
-    Corroboration,
-    corroborations,
-)
+from hfbench_aggregate.corroboration import Corroboration, corroborations
 from hfbench_aggregate.coverage import coverage_rows
 from hfbench_aggregate.difference import Edition, difference, edition_of, without_figures
 from hfbench_aggregate.findings import finding_rows
 from hfbench_aggregate.ledger import Ledger
 from hfbench_aggregate.loading import Accepted
-from hfbench_aggregate.manifest import MANIFEST, NOTES, REGISTRY, new_manifest
+from hfbench_aggregate.manifest import MANIFEST, NOTES, new_manifest
 from hfbench_aggregate.notes import release_notes
 from hfbench_aggregate.published import Published
 from hfbench_aggregate.ranking import mode_boards, version_boards
@@ -36,6 +31,7 @@ from hfbench_aggregate.resources import energy_rows, memory_rows
 from hfbench_aggregate.selection import version_pairs
 from hfbench_aggregate.tables import CorroborationRow, MachineRow, Manifest, SubmissionRow
 from hfbench_aggregate.training.report import training_rows
+from hfbench_aggregate.trust import Trusted, tier
 from hfbench_schema.canonical import canonical_bytes, sha256_hex
 from hfbench_schema.machine_key import machine_key, machine_title
 from hfbench_schema.submission import MEASURED_STATUSES, ROLES, role_of
@@ -46,13 +42,15 @@ class Inputs:
     """All that a release is made from, beside the method.
 
     `submissions` are all that count, at least one, in the order of the ledger; the last entry of
-    `ledger` is the one to pin. `registry` is what `registry/submitters.json` holds, if anything.
-    `previous` is the release before, if any, and `archive` gives back what counted then.
+    `ledger` is the one to pin. `trusted` are the accounts that vouch for submissions, as the
+    registry says, whose sha256 is `registry_sha256`, None without one. `previous` is the release
+    before, if any, and `archive` gives back what counted then.
     """
 
     submissions: Sequence[Accepted]
     ledger: Ledger
-    registry: bytes | None
+    trusted: Trusted
+    registry_sha256: str | None
     previous: Published | None
     archive: Archive
 
@@ -65,25 +63,25 @@ def build_release(inputs: Inputs) -> dict[str, bytes]:
     """
     found, previous = families(inputs.submissions), inputs.previous
     before = (previous.manifest, previous.sha256) if previous else None
-    manifest = new_manifest(inputs.submissions, inputs.ledger, inputs.registry, before, found)
-    tables = tables_of(inputs.submissions, inputs.registry)
+    registry = inputs.trusted, inputs.registry_sha256
+    manifest = new_manifest(inputs.submissions, inputs.ledger, registry, before, found)
+    tables = tables_of(inputs.submissions, inputs.trusted)
     tables |= _in_view_of_the_last(inputs, manifest, found, tables)
     files = {name: canonical_bytes(table) for name, table in tables.items()}
     files |= parquet_tables(tables)
-    if inputs.registry is not None:
-        files[REGISTRY] = inputs.registry
     counts = _process_runs(inputs.submissions)
     files[NOTES] = release_notes(manifest, tables, counts).encode()
     manifest["tables"] = {name: sha256_hex(data) for name, data in sorted(files.items())}
     return {MANIFEST: canonical_bytes(manifest), **files}
 
 
-def tables_of(submissions: Sequence[Accepted], _registry: bytes | None = None) -> dict[str, Any]:
+def tables_of(submissions: Sequence[Accepted], trusted: Trusted) -> dict[str, Any]:
     """Return the tables that follow from submissions and registry alone, by file name."""
     found = families(submissions)
-    seen = {name: one for family in found for name, one in corroborations(family).items()}
-    rows = [submission_row(one, seen.get(one.sha256)) for one in submissions]
-    trust = {row["sha256"]: row.get("trust", SELF_REPORTED) for row in rows}
+    witnessed = [corroborations(family, trusted.maintainers) for family in found]
+    seen = {name: best for family in witnessed for name, best in family.items()}
+    rows = [submission_row(one, seen.get(one.sha256), trusted) for one in submissions]
+    trust = {row["sha256"]: row["trust"] for row in rows}
     comparisons = [compare_pair(pair) for family in found for pair in version_pairs(family)]
     tables: dict[str, Any] = {
         "machines.json": machine_rows(submissions),
@@ -115,7 +113,7 @@ def _in_view_of_the_last(
         "audit.json": audit_row(found, comparisons, findings, last),
     }
     if previous:
-        this = Edition(manifest, inputs.registry, tables)
+        this = Edition(manifest, tables)
         diff = difference(edition_of(previous), this, inputs.ledger, inputs.archive, tables_of)
         view["diff.json"] = without_figures(diff)
     return view
@@ -157,7 +155,9 @@ def machine_rows(submissions: Sequence[Accepted]) -> list[MachineRow]:
     return [rows[key] for key in sorted(rows)]
 
 
-def submission_row(submission: Accepted, seen: Corroboration | None) -> SubmissionRow:
+def submission_row(
+    submission: Accepted, seen: Corroboration | None, trusted: Trusted
+) -> SubmissionRow:
     """Return the row of one submission, and who else measured what it did."""
     document = submission.document
     statuses = Counter(run["status"] for run in document["process_runs"])
@@ -178,7 +178,7 @@ def submission_row(submission: Accepted, seen: Corroboration | None) -> Submissi
         "environments": document["environments"],
         "process_runs": len(document["process_runs"]),
         "statuses": dict(statuses),
-        "trust": CORROBORATED if seen and seen.holds else SELF_REPORTED,
+        "trust": tier(submission.submitter, seen, trusted),
         "corroboration": _corroboration_row(seen) if seen else None,
     }
 

@@ -28,15 +28,23 @@ class SuiteRow(TypedDict):
     sha256: str
 
 
+class TrustedRow(TypedDict):
+    """Which accounts vouched for submissions; the provenance of each that is automation."""
+
+    maintainers: list[str]
+    automation: dict[str, str]
+
+
 class Manifest(TypedDict):
     """What a release was made from, and how: enough to rebuild it byte for byte.
 
     `as_of` is the moment of the newest ledger entry, not of the building; `ledger_head` is the
     sha256 of that entry, up to which the ledger is pinned. `previous_sha256` is that of the
-    manifest of the release before; `registry_sha256` that of `registry.json`, null if the store
-    had no registry. `schemas` names the forms of documents and machine keys. `constants` holds
-    every number behind the statistics, seeds too. `tables` holds the sha256 of every other file
-    of the release, by file name.
+    manifest of the release before. `trusted` is what the registry said then, which had the sha256
+    `registry_sha256`, null if there was none; releases of the first version have no `trusted`.
+    `schemas` names the forms of documents and machine keys. `constants` holds every number behind
+    the statistics, seeds too. `tables` holds the sha256 of every other file of the release, by
+    file name.
     """
 
     schema: str
@@ -53,6 +61,7 @@ class Manifest(TypedDict):
     constants: dict[str, float]
     libraries: dict[str, str]
     suites: list[SuiteRow]
+    trusted: NotRequired[TrustedRow]
     tables: dict[str, str]
 
 
@@ -77,8 +86,8 @@ class SubmissionRow(TypedDict):
     """One submission in `submissions.json`.
 
     `statuses` counts process runs by status; `environments` are the labels for people. `trust` is
-    `self-reported` or `corroborated`; `corroboration` is None where nobody else measured the same;
-    releases of the first version have neither.
+    one of `trust.TIERS`; `corroboration` is None where nobody else measured the same; releases of
+    the first version have neither.
     """
 
     sha256: str
