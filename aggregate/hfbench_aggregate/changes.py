@@ -1,4 +1,4 @@
-"""What two releases say differently: verdicts, rank intervals and figures, row by row."""
+"""What two releases say differently: verdicts, ranks, trust and figures, row by row."""
 
 import math
 from collections import Counter
@@ -9,8 +9,11 @@ from hfbench_aggregate.rounding import SIGNIFICANT_DIGITS
 
 VERDICT: Final = "verdict"
 RANK: Final = "rank"
+TRUST: Final = "trust"
 FIGURE: Final = "figure"
-KINDS: Final = (VERDICT, RANK, FIGURE)
+KINDS: Final = (VERDICT, RANK, TRUST, FIGURE)
+_OF_BOTH: Final = (TRUST, FIGURE)
+"""Kinds of which only what both releases have is compared: a new row is no change of another."""
 ROUNDING: Final = 1.5 * 10.0 ** (1 - SIGNIFICANT_DIGITS)
 """Relative difference of two published figures that rounding alone can make: one in the last digit,
 which is at most this much of a figure, and half of one for binary."""
@@ -42,7 +45,12 @@ class Item(NamedTuple):
 
 def items(tables: Tables) -> dict[Item, Value]:
     """Return everything that tables say, as far as releases are told apart by it."""
+    trust = {
+        Item(TRUST, "submissions.json", (row["sha256"],), "trust"): row["trust"]
+        for row in tables.get("submissions.json", ())
+    }
     return {
+        **trust,
         **dict(_flat(tables)),
         **dict(_compared(tables.get("comparisons.json", ()))),
         **dict(_trained(tables.get("training.json", ()))),
@@ -54,12 +62,12 @@ def items(tables: Tables) -> dict[Item, Value]:
 
 
 def changed(before: Mapping[Item, Value], after: Mapping[Item, Value]) -> list[Item]:
-    """Return what differs beyond rounding, verdicts first; figures only where both have one."""
+    """Return what differs beyond rounding, verdicts first; trust and figures if both have one."""
     found = [
         item
         for item in before.keys() | after.keys()
         if not same(before.get(item), after.get(item))
-        and (item.kind != FIGURE or (before.get(item) is not None is not after.get(item)))
+        and (item.kind not in _OF_BOTH or None not in (before.get(item), after.get(item)))
     ]
     return sorted(found, key=lambda item: (KINDS.index(item.kind), item))
 

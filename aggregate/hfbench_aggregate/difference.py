@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from hfbench_aggregate.archive import Archive
 from hfbench_aggregate.causes import Attribution, Make, Side
@@ -15,12 +16,13 @@ from hfbench_aggregate.release_tables import ChangeCount, ChangeRow, DiffRow
 from hfbench_aggregate.tables import Manifest
 from hfbench_aggregate.trust import Trusted
 
-TABLES = (
+TABLES: Final = (
+    "submissions.json",
     "cells.json", "comparisons.json", "break_even.json", "memory.json", "energy.json",
     "training.json", "ranks.json", "mode_ranks.json",
 )  # fmt: skip
 """The tables in which releases are compared."""
-_ENDS = (RETRACTED, SUPERSEDED, ERASED, QUARANTINED)
+_ENDS: Final = (RETRACTED, SUPERSEDED, ERASED, QUARANTINED)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,11 +5,11 @@ from itertools import groupby
 from typing import Final
 
 from hfbench_aggregate.causes import METHOD_OR_JOINT
-from hfbench_aggregate.changes import FIGURE, RANK, VERDICT
+from hfbench_aggregate.changes import FIGURE, RANK, TRUST, VERDICT
 from hfbench_aggregate.release_tables import ChangeRow, DiffRow
 from hfbench_aggregate.wording import counted
 
-_NOUNS: Final = {VERDICT: "verdict", RANK: "rank interval", FIGURE: "figure"}
+_NOUNS: Final = {VERDICT: "verdict", RANK: "rank interval", TRUST: "trust tier", FIGURE: "figure"}
 
 
 def difference_text(diff: DiffRow) -> str:
@@ -22,7 +22,7 @@ def difference_text(diff: DiffRow) -> str:
     lines += [f"  {name}  {diff['events'][name]}" for name in diff["removed"]]
     changes = [row for row in diff["changes"] if row["kind"] != FIGURE]
     for (kind, *place), rows in groupby(changes, lambda row: (row["kind"], *row["key"][:-1])):
-        lines += ["", f"{_NOUNS[kind]}s of {' | '.join(place)}", *map(_line, rows)]
+        lines += ["", f"{_NOUNS[kind]}s of {' | '.join(place) or 'submissions'}", *map(_line, rows)]
     return "\n".join(lines)
 
 
@@ -33,11 +33,13 @@ def difference_summary(diff: DiffRow) -> Iterator[str]:
         yield "registry: changed"
     if diff["method"]:
         yield f"method: {', '.join(diff['method'])}"
-    for kind, noun in _NOUNS.items():
-        rows = [row for row in diff["counts"] if row["kind"] == kind]
-        total = counted(sum(row["count"] for row in rows), noun)
+    for kind, counts in groupby(diff["counts"], lambda row: row["kind"]):
+        rows = list(counts)
+        total = counted(sum(row["count"] for row in rows), _NOUNS[kind])
         why = ", ".join(f"{row['count']} by {causes_text(row['causes'])}" for row in rows)
-        yield f"{total} changed" + (f": {why}" if why else "")
+        yield f"{total} changed: {why}"
+    if not diff["counts"]:
+        yield "no verdict, rank interval, trust tier or figure changed"
     yield from (f"limit: {limit}" for limit in diff["limits"])
 
 

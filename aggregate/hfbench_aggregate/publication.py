@@ -80,9 +80,12 @@ def inputs_of(
         StoreError: no submission is accepted, or one is missing or not what was accepted; or the
             ledger has no such entry.
     """
+    archive = Archive(snapshot, ledger)
     pinned = ledger.until(head) if head else ledger
-    submissions = accepted_submissions(snapshot, pinned)
-    return Inputs(submissions, pinned, *registry, previous, Archive(snapshot, ledger))
+    submissions = (
+        archive.submissions(pinned.accepted()) if head else accepted_submissions(snapshot, ledger)
+    )
+    return Inputs(submissions, pinned, *registry, previous, archive)
 
 
 def registry_of(snapshot: Snapshot) -> tuple[Trusted, str | None]:

@@ -8,6 +8,7 @@ from hfbench_aggregate.manifest import MANIFEST, method_differences, trusted_of
 from hfbench_aggregate.publication import inputs_of
 from hfbench_aggregate.published import Published, read_published
 from hfbench_aggregate.release import build_release
+from hfbench_aggregate.release_tables import DiffRow
 from hfbench_aggregate.snapshot import Snapshot
 from hfbench_aggregate.stores.store import StoreError
 from hfbench_aggregate.tables import Manifest
@@ -54,7 +55,7 @@ def rebuild(snapshot: Snapshot, version: str) -> Rebuilt:
     return Rebuilt(
         files=len(manifest["tables"]) + 1,
         differing=differing,
-        reasons=_reasons(differing, method) if differing else [],
+        reasons=_reasons(differing, method, _limits(files)) if differing else [],
         remarks=[f"made with other libraries: {', '.join(method)}"] if method else [],
     )
 
@@ -104,9 +105,15 @@ def _without_makers(manifest: Manifest) -> bytes:
     return canonical_bytes({**manifest, "libraries": {}})
 
 
-def _reasons(differing: Mapping[str, str], method: list[str]) -> list[str]:
+def _limits(files: Mapping[str, bytes]) -> list[str]:
+    """Return what the difference from the release before can no longer tell, and why."""
+    diff: DiffRow | None = strict_json(files["diff.json"]) if "diff.json" in files else None
+    return diff["limits"] if diff else []
+
+
+def _reasons(differing: Mapping[str, str], method: list[str], limits: list[str]) -> list[str]:
     """Say why files may differ, the likeliest first."""
-    reasons = []
+    reasons = [f"what changed since the release before: {limit}" for limit in limits]
     if lost := [name for name, how in differing.items() if "after it was made" in how]:
         reasons.append(f"changed after the release was made: {', '.join(lost)}")
     if method:

@@ -162,9 +162,9 @@ class AuditRow(TypedDict):
 class ChangeRow(TypedDict):
     """One thing that two releases say differently: in `diff.json`.
 
-    `table` and `key` name the row, `field` what differs; `kind` is `verdict`, `rank` or `figure`.
-    `before` and `after` are null where a release has no such row or figure. `causes` are what it
-    takes: several of them jointly.
+    `table` and `key` name the row, `field` what differs; `kind` is `verdict`, `rank`, `trust` or
+    `figure`. `before` and `after` are null where a release has no such row or figure. `causes` are
+    what it takes: several of them jointly.
     """
 
     kind: str
