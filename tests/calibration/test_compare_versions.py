@@ -109,7 +109,7 @@ def test_false_discoveries_power_and_coverage(runs: int, profile: str) -> None:
     )
     assert false <= 0.08
     assert power[0.05] >= LEAST_POWER[runs] or profile == "bimodal"
-    assert 0.93 <= covered <= 0.97
+    assert 0.935 <= covered <= 0.965
     assert selected.mean() >= 0.92
     assert wrong <= 0.05
 
@@ -129,37 +129,41 @@ def test_intervals_of_centres_cover(runs: int) -> None:
         found = centre(_noise(rng, sd, runs, "typical"))
         hits.append(np.abs(found.centre - truth * sd) <= found.half_width)
     _report(f"centre, P={runs}: coverage {np.mean(hits):.2%}")
-    assert 0.93 <= np.mean(hits) <= 0.97
+    assert 0.935 <= np.mean(hits) <= 0.965
 
 
 @pytest.mark.parametrize("sittings", [1, 2])
 def test_versions_measured_in_sittings_of_their_own(sittings: int) -> None:
-    """Sittings differ by .7 %, half of it common to all cells; six process runs a version."""
+    """Sittings differ by .7 %, half of it common to all cells; six process runs a version.
+
+    A tenth of the cells changed by 5 %.
+    """
     rates: dict[str, list[float]] = {"with": [], "without": []}
-    calls = []
+    false = []
     for seed in range(STUDIES):
         rng = np.random.default_rng([sittings, seed, 2])
         sd = _sd(rng, "typical")
         numbers = np.tile(np.arange(6) % sittings, (CELLS, 1))
+        effect = np.where(rng.random(CELLS) < 0.1, rng.choice([-0.05, 0.05], CELLS), 0.0)
         a, b = (_noise(rng, sd, 6, "typical") + _shift(rng, sittings)[:, numbers[0]] for _ in "ab")
         term = sitting_sd(a, b, numbers, numbers + sittings)
         for name, factor in (("with", 1), ("without", 0)):
             found = compare_versions(
                 a,
-                b,
+                b + effect[:, None],
                 sitting_sd=factor * term.sd,
                 sittings_baseline=term.sittings_baseline,
                 sittings_candidate=term.sittings_candidate,
             )
-            rates[name].append(float(np.mean(found.p <= 0.05)))
-            calls += [np.mean(_called(found))] if factor else []
+            rates[name].append(float(np.mean(found.p[effect == 0] <= 0.05)))
+            false += [_share(_called(found) & (effect == 0), _called(found))] if factor else []
     with_term, without = np.mean(rates["with"]), np.mean(rates["without"])
     _report(
-        f"A/A, {sittings} sittings each ({term.source}): p <= .05 {with_term:.2%}, "
-        f"cells called {np.mean(calls):.3%}; without the term {without:.1%}"
+        f"{sittings} sittings each ({term.source}): unchanged with p <= .05 {with_term:.2%}, "
+        f"FDR {np.mean(false):.2%}; p <= .05 without the term {without:.1%}"
     )
     assert with_term <= 0.065
-    assert np.mean(calls) <= 0.005
+    assert np.mean(false) <= 0.08
     assert without > 0.09
 
 
@@ -206,7 +210,7 @@ def test_interleaved_sittings_of_different_speed(between: float, profile: str) -
             f"coverage {covered:.2%}, 5 % found {powers[-1]:.1%}, interval +-{widths[-1]:.2%}"
         )
         assert 0.035 <= rate <= 0.065
-        assert 0.93 <= covered <= 0.97
+        assert 0.935 <= covered <= 0.965
     assert powers == sorted(powers)
     assert widths == sorted(widths, reverse=True)
 
