@@ -6,18 +6,22 @@ that the noise, or the method, is not what the verdicts assume.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 
 import numpy as np
-from scipy.stats import binomtest
 
-from hfbench_aggregate.environments import Environment
-from hfbench_aggregate.interleaving import interleaved_if_enough
-from hfbench_aggregate.reduction import Arm, Family
+from hfbench_aggregate.reduction import Family
 from hfbench_aggregate.release_tables import AuditRow, FindingRow, RateRow
 from hfbench_aggregate.rounding import published
-from hfbench_aggregate.statistics import compare_versions, level_sittings, sitting_sd
-from hfbench_aggregate.statistics.constants import ALPHA, LEAST_PROCESS_RUNS
-from hfbench_aggregate.statistics.moments import FloatArray, padded
+from hfbench_aggregate.statistics.constants import ALPHA
+from hfbench_aggregate.statistics.moments import padded
+from hfbench_aggregate.statistics.self_audit import (
+    Share,
+    aa_rate,
+    one_sidedness,
+    overlap,
+    split_half_p,
+)
 from hfbench_aggregate.statistics.verdict import Verdict
 from hfbench_aggregate.tables import Comparison
 from hfbench_aggregate.wording import percent
@@ -37,28 +41,25 @@ def audit_row(
         findings: those of the release.
         previous: version and findings of the release before, or None.
     """
-    slower = sum(row["verdict"] == Verdict.SLOWER for row in findings)
-    now = {row["id"] for row in findings}
     before = {row["id"] for row in previous[1]} if previous else set()
+    now = {row["id"] for row in findings}
+    common = overlap(now, before)
     return {
-        "replicas": alarm_rate(_replica_p(comparisons)),
-        "halves": alarm_rate([p for family in families for p in half_p(family)]),
-        "slower": rate(slower, len(findings)),
-        "slower_p": published(binomtest(slower, len(findings)).pvalue) if findings else None,
+        "replicas": _rate(aa_rate(_replica_p(comparisons))),
+        "halves": _rate(aa_rate([p for family in families for p in half_p(family)])),
+        "slower": _rate(one_sidedness([row["verdict"] for row in findings])),
         "previous": previous[0] if previous else None,
-        "kept": len(now & before),
-        "gone": len(before - now),
-        "added": len(now - before),
-        "overlap": published(len(now & before) / len(now | before))
-        if previous and now | before
-        else None,
+        "kept": common.both,
+        "gone": len(before) - common.both,
+        "added": len(now) - common.both,
+        "overlap": published(common.jaccard) if previous else None,
     }
 
 
 def audit_sentences(audit: AuditRow) -> Iterator[str]:
     """Say each figure of an audit in a sentence."""
     yield _alarms("environments with replicas of themselves", audit["replicas"])
-    yield _alarms("even blocks of an environment with its odd ones", audit["halves"])
+    yield _alarms("one half of an environment's process runs with the other", audit["halves"])
     yield _one_sided(audit)
     if audit["previous"] is None:
         yield "No earlier release to compare the findings with."
@@ -71,61 +72,18 @@ def audit_sentences(audit: AuditRow) -> Iterator[str]:
         )
 
 
-def rate(found: int, tests: int) -> RateRow:
-    """Return a share with its exact 95 % interval (Clopper & Pearson 1934)."""
-    if not tests:
-        return {"tests": 0, "found": 0, "share": None, "low": None, "high": None}
-    interval = binomtest(found, tests).proportion_ci(1 - ALPHA, method="exact")
-    return {
-        "tests": tests,
-        "found": found,
-        "share": published(found / tests),
-        "low": published(interval.low),
-        "high": published(interval.high),
-    }
-
-
-def alarm_rate(p: Sequence[float]) -> RateRow:
-    """Return the share of A/A tests with p <= ALPHA, which should be near ALPHA.
-
-    The interval takes tests for independent. Those of one sitting are not quite, so that it is
-    somewhat too narrow.
-    """
-    return rate(sum(value <= ALPHA for value in p), len(p))
-
-
 def half_p(family: Family) -> Iterator[float]:
-    """Yield p of the even blocks of each environment against its odd ones, cell by cell."""
-    for environment in family.environments:
-        p = _half_p(family, environment)
+    """Yield p of one half of each environment's process runs against the other, cell by cell.
+
+    Within a sitting: what differs between sittings is no false alarm of comparisons within them.
+    """
+    for environment, sitting in product(family.environments, range(len(family.submissions))):
+        rows = [
+            [run.x for run in family.runs_of(environment, cell) if run.sitting == sitting]
+            for cell in family.cells(environment)
+        ]
+        p = split_half_p(padded(rows))
         yield from p[np.isfinite(p)].tolist()
-
-
-def _half_p(family: Family, environment: Environment) -> FloatArray:
-    """Compare the halves as two versions are; NaN where a half is too small for a verdict."""
-    cells = family.cells(environment)
-    a, b = interleaved_if_enough(*(_half(family, environment, cells, odd) for odd in (0, 1)))
-    term = sitting_sd(a.x, b.x, a.sittings, b.sittings)
-    level = level_sittings(a.x, b.x, a.sittings, b.sittings)
-    found = compare_versions(
-        level.baseline,
-        level.candidate,
-        sitting_sd=0,
-        sittings_baseline=term.sittings_baseline,
-        sittings_candidate=term.sittings_candidate,
-        spent_df=level.spent_df,
-    )
-    fewest = np.minimum(found.process_runs_baseline, found.process_runs_candidate)
-    return np.where(term.interleaved & (fewest >= LEAST_PROCESS_RUNS), found.p, np.nan)
-
-
-def _half(family: Family, environment: Environment, cells: Sequence[str], odd: int) -> Arm:
-    rows = [
-        [r for r in family.runs_of(environment, cell) if r.middle_ns and r.block % 2 == odd]
-        for cell in cells
-    ]
-    sittings = padded([[run.sitting for run in row] for row in rows], -1)
-    return Arm(padded([[run.x for run in row] for row in rows]), sittings.astype(np.int64))
 
 
 def _replica_p(comparisons: Iterable[Comparison]) -> list[float]:
@@ -154,9 +112,21 @@ def _alarms(what: str, row: RateRow) -> str:
 
 def _one_sided(audit: AuditRow) -> str:
     row = audit["slower"]
-    if row["share"] is None or audit["slower_p"] is None:
+    if row["p"] is None:
         return "There is no finding."
     return (
         f"Of {row['tests']} findings, {row['found']} are slower and {row['tests'] - row['found']} "
-        f"faster (p {audit['slower_p']:.2g} if both were as likely)."
+        f"faster (p {row['p']:.2g} if both were as likely)."
     )
+
+
+def _rate(found: Share) -> RateRow:
+    tested = found.tests > 0
+    return {
+        "tests": found.tests,
+        "found": found.count,
+        "share": published(found.share),
+        "low": published(found.low) if tested else None,
+        "high": published(found.high) if tested else None,
+        "p": published(found.p) if tested else None,
+    }

@@ -129,29 +129,32 @@ class CoverageRow(TypedDict):
 
 
 class RateRow(TypedDict):
-    """A share of tests, with its exact binomial interval at 95 %; null without tests."""
+    """A share of tests, with its exact binomial interval at 95 %; null without tests.
+
+    `p` is the two-sided p value of the share that is expected.
+    """
 
     tests: int
     found: int
     share: float | None
     low: float | None
     high: float | None
+    p: float | None
 
 
 class AuditRow(TypedDict):
     """What a release says about itself: in `audit.json`.
 
     `replicas` and `halves` are A/A comparisons: the share with p <= ALPHA should be near ALPHA.
-    `replicas` compares environments that hold the same, `halves` the even blocks of an environment
-    with its odd ones. `slower` is the share of slower among findings, `slower_p` the two-sided
-    binomial p of one half. `overlap` is the Jaccard index of this release's findings and the last
-    one's, null where neither has any.
+    `replicas` compares environments that hold the same, `halves` one half of the process runs of
+    an environment in a sitting with the other. `slower` is the share of slower among findings, of
+    which a half is expected. `overlap` is the Jaccard index of this release's findings and the
+    last one's, null where neither has any.
     """
 
     replicas: RateRow
     halves: RateRow
     slower: RateRow
-    slower_p: float | None
     previous: str | None
     kept: int
     gone: int
