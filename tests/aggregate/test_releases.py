@@ -158,6 +158,7 @@ def test_what_cannot_be_rebuilt_is_unusable(folder: Path, maker: Maker) -> None:
     path.write_bytes(whole.replace(b'"rules_version":', b'"rules_version" :'))
     followed = call("rebuild", folder, SECOND)
     assert (followed.exit_code, "was made anew since" in followed.output) == (2, True)
+    assert f"release {SECOND} followed another release {FIRST}" in call("verify", folder).output
     path.write_bytes(b"{}")
     broken = call("rebuild", folder, FIRST)
     assert (broken.exit_code, "of another release or age" in broken.output) == (2, True)
