@@ -27,10 +27,14 @@ class Archive:
         wanted = set(names)
         if unknown := wanted - self._arrivals.keys():
             raise StoreError(f"the ledger knows no submission {min(unknown)}: restore the ledger")
-        return [self._submission(e) for name, e in self._arrivals.items() if name in wanted]
+        return [self._submission(name) for name in self._arrivals if name in wanted]
 
-    def _submission(self, entry: Entry) -> Accepted:
-        name = entry["sha256"]
+    def _submission(self, name: str) -> Accepted:
+        if name not in self._held:
+            self._held[name] = self._read(name, self._arrivals[name])
+        return self._held[name]
+
+    def _read(self, name: str, entry: Entry) -> Accepted:
         if name in self._erasures:
             raise StoreError(
                 f"submission {name} was erased at {self._erasures[name]['at']}: what was computed "
@@ -38,6 +42,11 @@ class Archive:
             )
         document = self._documents.read(name)
         return Accepted(name, entry["at"], entry["submitter"], document)
+
+    @cached_property
+    def _held(self) -> dict[str, Accepted]:
+        """What was read: releases that are made to compare share most of it."""
+        return {}
 
     @cached_property
     def _documents(self) -> Documents:

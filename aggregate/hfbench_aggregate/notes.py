@@ -1,9 +1,11 @@
 """The notes of a release: what is in it, in words, written from its tables."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from hfbench_aggregate.audit import audit_sentences
+from hfbench_aggregate.coverage import STATES
 from hfbench_aggregate.difference_text import difference_summary
 from hfbench_aggregate.findings import CALLED
 from hfbench_aggregate.markdown import plain
@@ -108,18 +110,18 @@ def _first(board: RankBoard) -> str:
 
 
 def _coverage(rows: Sequence[CoverageRow]) -> str:
-    """Say what is measured of what could be, environment by environment."""
-    lines = []
-    for row in rows:
-        counts = row["counts"]
-        total = sum(counts.values())
-        share = percent(counts["measured"] / total) if total else "nothing"
-        rest = [
-            f"{counts[state]} {state.replace('_', ' ')}"
-            for state in counts
-            if counts[state] and state != "measured"
-        ]
-        where = f"{row['machine']}, {row['suite']}, {row['environment']}"
-        missing = f" ({', '.join(rest)})" if rest else ""
-        lines.append(f"- {plain(where)}: {share} of {counted(total, 'cell')} measured{missing}")
+    """Say what is measured of what could be, machine by machine, over all environments."""
+    groups = groupby(rows, lambda row: (row["machine_key"], row["suite"]))
+    lines = [_measured(list(group)) for _, group in groups]
     return "\n".join(lines) or "No suite that this version knows was measured."
+
+
+def _measured(rows: list[CoverageRow]) -> str:
+    counts = {state: sum(row["counts"][state] for row in rows) for state in STATES}
+    total = sum(counts.values())
+    share = percent(counts.pop("measured") / max(total, 1))
+    rest = [f"{count} {state.replace('_', ' ')}" for state, count in counts.items() if count]
+    where = plain(f"{rows[0]['machine']}, {rows[0]['suite']}")
+    missing = f" ({', '.join(rest)})" if rest else ""
+    environments, cells = counted(len(rows), "environment"), counted(total, "cell")
+    return f"- {where}, {environments}: {share} of {cells} measured{missing}"

@@ -65,7 +65,7 @@ def build_release(inputs: Inputs) -> dict[str, bytes]:
     before = (previous.manifest, previous.sha256) if previous else None
     registry = inputs.trusted, inputs.registry_sha256
     manifest = new_manifest(inputs.submissions, inputs.ledger, registry, before, found)
-    tables = tables_of(inputs.submissions, inputs.trusted)
+    tables = _tables(inputs.submissions, found, inputs.trusted)
     tables |= _in_view_of_the_last(inputs, manifest, found, tables)
     files = {name: canonical_bytes(table) for name, table in tables.items()}
     files |= parquet_tables(tables)
@@ -77,7 +77,12 @@ def build_release(inputs: Inputs) -> dict[str, bytes]:
 
 def tables_of(submissions: Sequence[Accepted], trusted: Trusted) -> dict[str, Any]:
     """Return the tables that follow from submissions and registry alone, by file name."""
-    found = families(submissions)
+    return _tables(submissions, families(submissions), trusted)
+
+
+def _tables(
+    submissions: Sequence[Accepted], found: Sequence[Family], trusted: Trusted
+) -> dict[str, Any]:
     witnessed = [corroborations(family, trusted.maintainers) for family in found]
     seen = {name: best for family in witnessed for name, best in family.items()}
     rows = [submission_row(one, seen.get(one.sha256), trusted) for one in submissions]
@@ -99,7 +104,7 @@ def tables_of(submissions: Sequence[Accepted], trusted: Trusted) -> dict[str, An
 
 
 def _in_view_of_the_last(
-    inputs: Inputs, manifest: Manifest, found: list[Family], tables: Mapping[str, Any]
+    inputs: Inputs, manifest: Manifest, found: Sequence[Family], tables: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return findings, audit, and the difference from the release before, if there is one."""
     previous, comparisons = inputs.previous, tables["comparisons.json"]
@@ -119,7 +124,7 @@ def _in_view_of_the_last(
     return view
 
 
-def _further_tables(found: list[Family]) -> dict[str, list[Any]]:
+def _further_tables(found: Sequence[Family]) -> dict[str, list[Any]]:
     """Return the tables of what only some submissions measure; a release leaves out empty ones."""
     return {
         "break_even.json": [row for family in found for row in break_even_rows(family)],

@@ -75,6 +75,7 @@ class FindingRow(TypedDict):
 
     `id` stays the same as long as the verdict on this cell of this pair of environments does;
     `since` is the release that said so first, without interruption, and `since_at` its moment.
+    `provisional` is said of the comparison that it is in.
     """
 
     id: str
