@@ -1,12 +1,13 @@
 """Releases as they were published: read from a store, and held against their manifest."""
 
 from dataclasses import dataclass
-from typing import Any
+from types import UnionType
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from hfbench_aggregate.manifest import MANIFEST
 from hfbench_aggregate.snapshot import Snapshot
 from hfbench_aggregate.stores.store import StoreError
-from hfbench_aggregate.tables import RELEASE_SCHEMA, Manifest
+from hfbench_aggregate.tables import RELEASE_SCHEMA, InputRow, Manifest
 from hfbench_schema.canonical import StrictJSONError, sha256_hex, strict_json
 from hfbench_schema.tree import release_path
 
@@ -61,12 +62,30 @@ def read_published(snapshot: Snapshot, version: str) -> Published:
     try:
         data = snapshot.read(release_path(version) / MANIFEST)
         manifest: Manifest = strict_json(data)
-        complete = manifest.keys() >= Manifest.__required_keys__
-    except (OSError, StrictJSONError, AttributeError) as error:
+    except (OSError, StrictJSONError) as error:
         raise StoreError(unreadable(version, str(error))) from error
-    if not complete or (manifest["version"], manifest["schema"]) != (version, RELEASE_SCHEMA):
+    if not _is_manifest(manifest) or manifest["version"] != version:
         raise StoreError(unreadable(version, "its manifest is of another release or age"))
     return Published(snapshot, manifest, sha256_hex(data))
+
+
+def _is_manifest(value: Any) -> bool:
+    """Whether a value has the fields of a manifest of this age, and each its type."""
+    if not isinstance(value, dict) or value.get("schema") != RELEASE_SCHEMA:
+        return False
+    if not all(isinstance(value.get(name), _KINDS[name]) for name in Manifest.__required_keys__):
+        return False
+    fields = InputRow.__required_keys__
+    return all(isinstance(row, dict) and row.keys() == fields for row in value["inputs"])
+
+
+def _kinds(hint: Any) -> tuple[type, ...]:
+    """Return the types that a field may have: `dict` of `dict[str, str]`."""
+    hints = get_args(hint) if get_origin(hint) is UnionType else (hint,)
+    return tuple(get_origin(one) or one for one in hints)
+
+
+_KINDS: Final = {name: _kinds(hint) for name, hint in get_type_hints(Manifest).items()}
 
 
 def newest_release(snapshot: Snapshot) -> Published | None:

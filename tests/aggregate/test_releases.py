@@ -159,10 +159,13 @@ def test_what_cannot_be_rebuilt_is_unusable(folder: Path, maker: Maker) -> None:
     followed = call("rebuild", folder, SECOND)
     assert (followed.exit_code, "was made anew since" in followed.output) == (2, True)
     assert f"release {SECOND} followed another release {FIRST}" in call("verify", folder).output
-    path.write_bytes(b"{}")
-    broken = call("rebuild", folder, FIRST)
-    assert (broken.exit_code, "of another release or age" in broken.output) == (2, True)
+    for corrupt in (b"{}", b"[]", whole.replace(b'"inputs":[', b'"inputs":[5,')):
+        path.write_bytes(corrupt)
+        for command, more in (("rebuild", ()), ("diff", (SECOND,))):
+            broken = call(command, folder, FIRST, *more)
+            assert (broken.exit_code, "of another release or age" in broken.output) == (2, True)
     path.write_bytes(whole)
+    assert "trust tier or figure changed" in call("diff", folder, FIRST, FIRST).output
     ledger = folder / "ledger" / "2026-11.jsonl"
     ledger.write_bytes(b"".join(ledger.read_bytes().splitlines(keepends=True)[:1]))
     cut = call("rebuild", folder, SECOND)
