@@ -6,25 +6,21 @@ that the noise, or the method, is not what the verdicts assume.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import product
 
 import numpy as np
 
-from hfbench_aggregate.reduction import Family
+from hfbench_aggregate.environments import Environment
+from hfbench_aggregate.interleaving import interleaved_if_enough
+from hfbench_aggregate.reduction import Arm, Family
 from hfbench_aggregate.release_tables import AuditRow, FindingRow, RateRow
 from hfbench_aggregate.rounding import published
+from hfbench_aggregate.statistics import compare_versions, level_sittings, sitting_sd
 from hfbench_aggregate.statistics.constants import ALPHA
-from hfbench_aggregate.statistics.moments import padded
-from hfbench_aggregate.statistics.self_audit import (
-    Share,
-    aa_rate,
-    one_sidedness,
-    overlap,
-    split_half_p,
-)
+from hfbench_aggregate.statistics.moments import BoolArray, FloatArray
+from hfbench_aggregate.statistics.self_audit import Share, aa_rate, one_sidedness, overlap
 from hfbench_aggregate.statistics.verdict import Verdict
 from hfbench_aggregate.tables import Comparison
-from hfbench_aggregate.wording import percent
+from hfbench_aggregate.wording import counted, percent
 
 
 def audit_row(
@@ -75,15 +71,45 @@ def audit_sentences(audit: AuditRow) -> Iterator[str]:
 def half_p(family: Family) -> Iterator[float]:
     """Yield p of one half of each environment's process runs against the other, cell by cell.
 
-    Within a sitting: what differs between sittings is no false alarm of comparisons within them.
+    Both halves are of the same sittings, whose shifts are taken out as between versions.
     """
-    for environment, sitting in product(family.environments, range(len(family.submissions))):
-        rows = [
-            [run.x for run in family.runs_of(environment, cell) if run.sitting == sitting]
-            for cell in family.cells(environment)
-        ]
-        p = split_half_p(padded(rows))
+    for environment in family.environments:
+        p = _half_p(family, environment)
         yield from p[np.isfinite(p)].tolist()
+
+
+def _half_p(family: Family, environment: Environment) -> FloatArray:
+    """Compare the halves as two versions are; NaN where they are too small for a verdict."""
+    cells = family.cells(environment)
+    first, second = _halves(family.arm(environment, cells))
+    a, b = interleaved_if_enough(first, second)
+    term = sitting_sd(a.x, b.x, a.sittings, b.sittings)
+    level = level_sittings(a.x, b.x, a.sittings, b.sittings)
+    found = compare_versions(
+        level.baseline,
+        level.candidate,
+        sitting_sd=term.sd,
+        sittings_baseline=term.sittings_baseline,
+        sittings_candidate=term.sittings_candidate,
+        spent_df=level.spent_df,
+    )
+    tested = term.interleaved & (found.verdict != Verdict.INSUFFICIENT)
+    return np.where(tested, found.p, np.nan)
+
+
+def _halves(arm: Arm) -> tuple[Arm, Arm]:
+    """Divide the process runs of each cell as ABBA does, begun with B in every other sitting."""
+    held = arm.sittings >= 0
+    begins = np.diff(arm.sittings, axis=1, prepend=-1) != 0
+    column = np.arange(arm.sittings.shape[1])
+    place = column - np.maximum.accumulate(np.where(begins, column, 0), axis=1)
+    number = np.cumsum(begins, axis=1)
+    first = np.isin(place % 4, (0, 3)) ^ (number % 2 == 0)
+    return _only(arm, held & first), _only(arm, held & ~first)
+
+
+def _only(arm: Arm, kept: BoolArray) -> Arm:
+    return Arm(np.where(kept, arm.x, np.nan), np.where(kept, arm.sittings, -1))
 
 
 def _replica_p(comparisons: Iterable[Comparison]) -> list[float]:
@@ -101,7 +127,7 @@ def _alarms(what: str, row: RateRow) -> str:
     if row["share"] is None or row["low"] is None or row["high"] is None:
         return f"No sitting allows to compare {what}."
     text = (
-        f"Of {row['tests']} comparisons of {what}, {row['found']} have p <= {ALPHA} "
+        f"p <= {ALPHA} in {row['found']} of {counted(row['tests'], 'comparison')} of {what} "
         f"({percent(row['share'])}, 95 % interval {percent(row['low'])} to "
         f"{percent(row['high'])}); {percent(ALPHA)} are expected"
     )
@@ -115,8 +141,8 @@ def _one_sided(audit: AuditRow) -> str:
     if row["p"] is None:
         return "There is no finding."
     return (
-        f"Of {row['tests']} findings, {row['found']} are slower and {row['tests'] - row['found']} "
-        f"faster (p {row['p']:.2g} if both were as likely)."
+        f"Findings: {row['found']} slower, {row['tests'] - row['found']} faster "
+        f"(p {row['p']:.2g} if both were as likely)."
     )
 
 

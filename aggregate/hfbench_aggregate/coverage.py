@@ -12,8 +12,7 @@ from hfbench_aggregate.environments import BUILD, Environment
 from hfbench_aggregate.reduction import Family
 from hfbench_aggregate.release_tables import CoverageGroup, CoverageRow
 from hfbench_aggregate.statistics.constants import LEAST_PROCESS_RUNS
-from hfbench_schema.cells import Cell
-from hfbench_schema.submission import HOPELESS_STATUSES, MEASURED_STATUSES, SPAWN, Machine
+from hfbench_schema.submission import HOPELESS_STATUSES, MEASURED_STATUSES, SPAWN
 from hfbench_schema.suites import Suite, find_suite
 
 STATES: Final = ("measured", "few", "unsupported", "failed", "never_run")
@@ -50,13 +49,15 @@ def _statuses(family: Family) -> dict[Environment, dict[str, list[str]]]:
 def _row(
     family: Family, suite: Suite, environment: Environment, statuses: Mapping[str, list[str]]
 ) -> CoverageRow:
-    machine = family.submissions[-1].document["machine"]
+    devices, frameworks = _devices(family), environment.dimensions.keys()
     groups: dict[str, dict[str, list[str]]] = {}
     for cell in suite.cells:
-        if cell.id in statuses or _can_run(machine, environment, cell, family.nodes):
-            group, shape = _place(cell)
+        name = cell.id
+        can_run = cell.framework in frameworks and cell.world_size <= devices.get(cell.device, 0)
+        if can_run or name in statuses:
+            group, shape = _place(name)
             states = groups.setdefault(group, {state: [] for state in STATES})
-            states[_state(statuses.get(cell.id, []))].append(shape)
+            states[_state(statuses.get(name, []))].append(shape)
     begun = [name for name, states in groups.items() if any(states[s] for s in STATES[:-1])]
     every = list(groups.values())
     return {
@@ -71,18 +72,17 @@ def _row(
     }
 
 
-def _place(cell: Cell) -> tuple[str, str]:
-    """Return group and shape: what follows the suite in the cell's id, and its last parts."""
-    _, rest = cell.id.split("/", 1)
-    group = "/".join(rest.split("/")[:4])
-    return group, rest.removeprefix(f"{group}/")
-
-
-def _can_run(machine: Machine, environment: Environment, cell: Cell, nodes: int) -> bool:
-    """Whether the environment has the cell's framework, and the machines its devices."""
+def _devices(family: Family) -> dict[str, int]:
+    """Return how many devices of each kind the machines of a family have; a core is one."""
+    machine = family.submissions[-1].document["machine"]
     there_are = {"cpu": machine["usable_cores"], "cuda": len(machine["accelerators"])}
-    devices = there_are.get(cell.device, 0) * nodes
-    return cell.framework in environment.dimensions and cell.world_size <= devices
+    return {name: number * family.nodes for name, number in there_are.items()}
+
+
+def _place(cell: str) -> tuple[str, str]:
+    """Return group and shape: what follows the suite in a cell's id, and its last parts."""
+    _, *group, shape = cell.split("/", 5)
+    return "/".join(group), shape
 
 
 def _state(statuses: Sequence[str]) -> str:

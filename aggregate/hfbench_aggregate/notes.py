@@ -1,8 +1,9 @@
 """The notes of a release: what is in it, in words, written from its tables."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 from hfbench_aggregate.audit import audit_sentences
 from hfbench_aggregate.coverage import STATES
@@ -12,6 +13,9 @@ from hfbench_aggregate.markdown import plain
 from hfbench_aggregate.release_tables import CoverageRow, DiffRow, RankBoard
 from hfbench_aggregate.tables import ComparedCell, Comparison, MachineRow, Manifest
 from hfbench_aggregate.wording import counted, in_common, percent, summary
+
+MOST_LISTED: Final = 5
+"""Findings of a comparison that notes list, the largest; tables have all."""
 
 
 def release_notes(
@@ -76,8 +80,12 @@ def _verdicts(machines: Sequence[MachineRow], comparisons: Sequence[Comparison])
             yield f"### {plain(machine['title'])}"
         for comparison in own:
             where = f"{comparison['suite']}, {in_common(comparison)}"
+            called = [row for row in comparison["cells"] if row["verdict"] in CALLED]
+            called.sort(key=lambda row: -abs(math.log(row["ratio"] or 1)))
             lines = [f"{plain(where)}: {plain(summary(comparison))}."]
-            lines += [_line(row) for row in comparison["cells"] if row["verdict"] in CALLED]
+            lines += map(_line, called[:MOST_LISTED])
+            if (more := len(called) - MOST_LISTED) > 0:
+                lines.append(f"- {more} more in `findings.json`")
             yield "\n".join(lines)
 
 

@@ -148,9 +148,9 @@ class AuditRow(TypedDict):
 
     `replicas` and `halves` are A/A comparisons: the share with p <= ALPHA should be near ALPHA.
     `replicas` compares environments that hold the same, `halves` one half of the process runs of
-    an environment in a sitting with the other. `slower` is the share of slower among findings, of
-    which a half is expected. `overlap` is the Jaccard index of this release's findings and the
-    last one's, null where neither has any.
+    an environment with the other half, of the same sittings. `slower` is the share of slower among
+    findings, of which a half is expected. `overlap` is the Jaccard index of this release's findings
+    and the last one's, null where neither has any.
     """
 
     replicas: RateRow

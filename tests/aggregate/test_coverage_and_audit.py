@@ -1,7 +1,10 @@
 """What a release says of itself: what nobody has measured, and how often it is wrong."""
 
 import shlex
+from dataclasses import replace
+from math import exp
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from tests.aggregate.conftest import NEW, OLD, Document, Maker
@@ -9,9 +12,11 @@ from tests.aggregate.made_up_training import Trainer, factorial
 from tests.aggregate.test_compare_and_release import SLOWER, call, store_with
 from tests.aggregate.test_ranking import accepted
 
+from hfbench_aggregate.audit import half_p
 from hfbench_aggregate.coverage import coverage_rows
 from hfbench_aggregate.reduction import families
 from hfbench_aggregate.release_tables import CoverageRow
+from hfbench_aggregate.statistics.self_audit import aa_rate
 from hfbench_schema.canonical import strict_json
 from hfbench_schema.suites import latest_suite
 
@@ -96,7 +101,7 @@ def test_the_audit_counts_comparisons_of_what_is_the_same(folder: Path, maker: M
         assert audit[name]["low"] <= 0.05 <= audit[name]["high"]
     assert (audit["slower"]["found"], audit["slower"]["tests"]) == (1, 1)
     assert "5 % are expected." in notes
-    assert "Of 1 findings, 1 are slower and 0 faster" in notes
+    assert "Findings: 1 slower, 0 faster (p 1 if both were as likely)." in notes
     assert "No earlier release" in notes
 
 
@@ -111,6 +116,26 @@ def test_the_audit_sees_a_machine_on_which_nothing_is_the_same_twice(
     assert audit["halves"]["share"] >= 0.5
     assert audit["halves"]["low"] > 0.05
     assert "verdicts of this release find more than there is" in notes
+
+
+def test_halves_of_honest_sittings_differ_as_often_as_promised(maker: Maker) -> None:
+    """Machines that drift within a sitting, and differ by 5 % from one to the next."""
+    random = Random(2019)
+    submissions = [accepted(maker.document([NEW], process_runs=5)) for _ in range(3)]
+    (family,) = families(submissions)
+    (environment,) = family.environments
+    (model, *_) = family.runs.values()
+    family.runs.clear()
+    for cell in range(600):
+        shifts = [random.gauss(0, 0.05) for _ in submissions]
+        family.runs[environment, f"cell-{cell}"] = [
+            replace(run, middle_ns=(time := int(1e9 * exp(level)), time))
+            for run in model
+            for level in [random.gauss(0, 0.01) + shifts[run.sitting] + 0.001 * run.block]
+        ]
+    rate = aa_rate(list(half_p(family)))
+    assert rate.tests == 600
+    assert 0.03 < rate.share < 0.07
 
 
 def test_a_release_of_trainings_alone_has_coverage_and_no_ranks(folder: Path) -> None:
