@@ -15,7 +15,7 @@ import numpy as np
 from hfbench_aggregate.crossing import Crossed, crossed, known_mean
 from hfbench_aggregate.environments import Environment
 from hfbench_aggregate.reduction import Family, ReducedRun
-from hfbench_aggregate.release_tables import ModeBoard, RankBoard, RankedCell, RankedEntry
+from hfbench_aggregate.release_tables import RankBoard, RankedCell, RankedEntry
 from hfbench_aggregate.rounding import published
 from hfbench_aggregate.selection import TRANSFORMERS
 from hfbench_aggregate.statistics.constants import LEAST_SUITE_CELLS
@@ -83,9 +83,9 @@ def version_boards(family: Family, trust: Mapping[str, str]) -> list[RankBoard]:
     ]
 
 
-def mode_boards(family: Family, trust: Mapping[str, str]) -> list[ModeBoard]:
+def mode_boards(family: Family, trust: Mapping[str, str]) -> list[RankBoard]:
     """Return a board for each model, precision and version of transformers on a machine."""
-    boards: list[ModeBoard] = []
+    boards: list[RankBoard] = []
     for (device, alike), runs in _grouped(family, _mode_place).items():
         for field in _fields(runs):
             for (model, precision), rows in _by_model(field.rows).items():
@@ -183,6 +183,8 @@ def _board(
         "machine": family.machine_title,
         "suite": family.suite_title,
         "device": device_class(family.submissions[-1].document["machine"], device),
+        "model": None,
+        "precision": None,
         "metric": METRIC,
         "alike": ", ".join(alike),
         "submissions": [family.submissions[number].sha256 for number in numbers],

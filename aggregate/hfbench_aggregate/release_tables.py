@@ -38,18 +38,22 @@ class RankedCell(TypedDict):
 
 
 class RankBoard(TypedDict):
-    """Versions of transformers on one machine, ranked by latency: in `ranks.json`.
+    """Entries on one machine, ranked by latency, the fastest over their common cells first.
 
-    All entries were measured in the same sittings, in environments that are `alike` else. `device`
-    is `cpu`, or the name of the accelerator. Throughput is batch size / latency, and has the same
-    ranks. `unranked` says why the whole has no ranks, or is null. Entries are sorted by their time
-    over the common cells, the fastest first.
+    In `ranks.json` they are versions of transformers; `model` and `precision` are null there. In
+    `mode_ranks.json` they are ways to run one model, a framework and a mode, in one version; the
+    precision is the same for all, since another one computes other numbers, and the cells are
+    `MODEL/PRECISION/SHAPE`. All entries were measured in the same sittings, in environments that
+    are `alike` else. `device` is `cpu`, or the name of the accelerator. Throughput is batch size /
+    latency, and has the same ranks. `unranked` says why the whole has no ranks, or is null.
     """
 
     machine_key: str
     machine: str
     suite: str
     device: str
+    model: str | None
+    precision: str | None
     metric: str
     alike: str
     submissions: list[str]
@@ -57,17 +61,6 @@ class RankBoard(TypedDict):
     unranked: str | None
     entries: list[RankedEntry]
     cells: list[RankedCell]
-
-
-class ModeBoard(RankBoard):
-    """Ways to run one model on one machine in one version of transformers: in `mode_ranks.json`.
-
-    An entry is a framework and a mode. `precision` is the same for all: another one computes other
-    numbers. `RankedCell.cell` is `MODEL/PRECISION/SHAPE`.
-    """
-
-    model: str
-    precision: str
 
 
 class FindingRow(TypedDict):
