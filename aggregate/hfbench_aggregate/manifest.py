@@ -31,6 +31,7 @@ def new_manifest(
     ledger: Ledger,
     registry: tuple[Trusted, str | None],
     previous: tuple[Manifest, str] | None,
+    libraries: dict[str, str],
     families: Sequence[Family],
 ) -> Manifest:
     """Return the manifest of the next release, its `tables` still to be filled.
@@ -40,6 +41,7 @@ def new_manifest(
         ledger: its last entry is the one to pin.
         registry: the accounts that it trusts, and its sha256, or None without one.
         previous: manifest of the release before, and its sha256, or None.
+        libraries: that it is said to be made with.
         families: of the submissions.
     """
     as_of = ledger.entries[-1]["at"]
@@ -57,7 +59,7 @@ def new_manifest(
         "rules_version": RULES_VERSION,
         "method_version": METHOD_VERSION,
         "constants": _constants(),
-        "libraries": _libraries(),
+        "libraries": libraries,
         "suites": _suites(families),
         "trusted": registry[0].row(),
         "tables": {},
@@ -88,7 +90,8 @@ def method_differences(a: Manifest, b: Manifest) -> list[str]:
     return [f"{name} {was} / {now}" for was, now, name in found if was != now]
 
 
-def _libraries() -> dict[str, str]:
+def present_libraries() -> dict[str, str]:
+    """Return the versions of everything here that may change a byte of a release."""
     return {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
 
 

@@ -11,7 +11,7 @@ from hfbench_aggregate.archive import Archive
 from hfbench_aggregate.difference import difference, edition_of
 from hfbench_aggregate.ledger import Ledger, read_ledger
 from hfbench_aggregate.loading import accepted_submissions
-from hfbench_aggregate.manifest import MANIFEST, says_the_same
+from hfbench_aggregate.manifest import MANIFEST, present_libraries, says_the_same
 from hfbench_aggregate.published import Published, newest_release, read_published
 from hfbench_aggregate.registry import read_registry
 from hfbench_aggregate.release import Inputs, build_release, tables_of
@@ -85,7 +85,7 @@ def inputs_of(
     submissions = (
         archive.submissions(pinned.accepted()) if head else accepted_submissions(snapshot, ledger)
     )
-    return Inputs(submissions, pinned, *registry, previous, archive)
+    return Inputs(submissions, pinned, *registry, previous, archive, present_libraries())
 
 
 def registry_of(snapshot: Snapshot) -> tuple[Trusted, str | None]:

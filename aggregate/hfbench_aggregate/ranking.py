@@ -137,17 +137,14 @@ def _fields(runs: Runs) -> list[_Field]:
     sets = {frozenset(entries) for entries in by_sitting.values() if len(entries) > 1}
     largest = [one for one in sets if not any(one < other for other in sets)]
     places = {entry: place for place, entry in enumerate(dict.fromkeys(e for _, e in runs))}
-    return [
-        _field(runs, entries, {number for number, held in by_sitting.items() if held >= one})
-        for entries, one in sorted(
-            ((sorted(one, key=places.__getitem__), one) for one in largest),
-            key=lambda found: [places[entry] for entry in found[0]],
-        )
-    ]
+    fields = [sorted(one, key=places.__getitem__) for one in largest]
+    fields.sort(key=lambda entries: [places[entry] for entry in entries])
+    return [_field(runs, entries, by_sitting) for entries in fields]
 
 
-def _field(runs: Runs, entries: Sequence[Entry], together: set[int]) -> _Field:
+def _field(runs: Runs, entries: Sequence[Entry], by_sitting: Mapping[int, set[Entry]]) -> _Field:
     """Return the process runs of entries in the sittings that measured all of them."""
+    together = {number for number, held in by_sitting.items() if held >= set(entries)}
     rows = list(dict.fromkeys(row for row, entry in runs if entry in entries))
     arms = [
         [run for run in runs.get((row, entry), ()) if run.sitting in together]

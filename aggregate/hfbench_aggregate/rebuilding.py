@@ -1,7 +1,7 @@
 """Rebuilding: make a release again from what it pins, and compare every byte."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hfbench_aggregate.ledger import read_ledger
 from hfbench_aggregate.manifest import MANIFEST, method_differences, trusted_of
@@ -12,7 +12,7 @@ from hfbench_aggregate.release_tables import DiffRow
 from hfbench_aggregate.snapshot import Snapshot
 from hfbench_aggregate.stores.store import StoreError
 from hfbench_aggregate.tables import Manifest
-from hfbench_schema.canonical import canonical_bytes, sha256_hex, strict_json
+from hfbench_schema.canonical import sha256_hex, strict_json
 from hfbench_schema.tree import release_path
 
 
@@ -33,8 +33,8 @@ class Rebuilt:
 def rebuild(snapshot: Snapshot, version: str) -> Rebuilt:
     """Make a release again: from its documents, and from ledger and registry as they were.
 
-    What the manifest records of libraries is who made the release, and not compared; the tables
-    that they made are.
+    The libraries of the first time are named again, not used: whether others make the same bytes
+    is what it shows.
 
     Raises:
         StoreError: the release cannot be read, or what it was made from is not there any more.
@@ -48,10 +48,10 @@ def rebuild(snapshot: Snapshot, version: str) -> Rebuilt:
         _followed(published),
         manifest["ledger_head"],
     )
-    files = build_release(inputs)
+    files = build_release(replace(inputs, libraries=manifest["libraries"]))
     made: Manifest = strict_json(files[MANIFEST])
     differing = _differing(published, files)
-    method = method_differences(manifest, made)
+    method = method_differences(manifest, {**made, "libraries": inputs.libraries})
     return Rebuilt(
         files=len(manifest["tables"]) + 1,
         differing=differing,
@@ -87,7 +87,7 @@ def _differing(published: Published, files: Mapping[str, bytes]) -> dict[str, st
             found[name] = changed
         elif sha256_hex(files[name]) != tables[name]:
             found[name] = "its bytes are others"
-    if _without_makers(published.manifest) != _without_makers(strict_json(files[MANIFEST])):
+    if sha256_hex(files[MANIFEST]) != published.sha256:
         found[MANIFEST] = "its bytes are others"
     return found
 
@@ -99,10 +99,6 @@ def _changed(published: Published, name: str) -> str | None:
     except StoreError:
         return "it was changed or lost after it was made"
     return None
-
-
-def _without_makers(manifest: Manifest) -> bytes:
-    return canonical_bytes({**manifest, "libraries": {}})
 
 
 def _limits(files: Mapping[str, bytes]) -> list[str]:

@@ -44,7 +44,7 @@ class Inputs:
     `submissions` are all that count, at least one, in the order of the ledger; the last entry of
     `ledger` is the one to pin. `trusted` are the accounts that vouch for submissions, as the
     registry says, whose sha256 is `registry_sha256`, None without one. `previous` is the release
-    before, if any, and `archive` gives back what counted then.
+    before, if any, and `archive` gives back what counted then. `libraries` are those to name.
     """
 
     submissions: Sequence[Accepted]
@@ -53,6 +53,7 @@ class Inputs:
     registry_sha256: str | None
     previous: Published | None
     archive: Archive
+    libraries: dict[str, str]
 
 
 def build_release(inputs: Inputs) -> dict[str, bytes]:
@@ -64,7 +65,9 @@ def build_release(inputs: Inputs) -> dict[str, bytes]:
     found, previous = families(inputs.submissions), inputs.previous
     before = (previous.manifest, previous.sha256) if previous else None
     registry = inputs.trusted, inputs.registry_sha256
-    manifest = new_manifest(inputs.submissions, inputs.ledger, registry, before, found)
+    manifest = new_manifest(
+        inputs.submissions, inputs.ledger, registry, before, inputs.libraries, found
+    )
     tables = _tables(inputs.submissions, found, inputs.trusted)
     tables |= _in_view_of_the_last(inputs, manifest, found, tables)
     files = {name: canonical_bytes(table) for name, table in tables.items()}

@@ -125,8 +125,10 @@ def test_what_differs_is_named_with_its_likely_reason(
     place = Folder(folder)
     taken(place, maker.document(effects=SLOWER))
     publish(place.open())
+    taken(place, maker.document(effects=SLOWER))
+    publish(place.open())
     monkeypatch.setattr(manifest, "_LIBRARIES", ("hfbench", "numpy"))
-    other = call("rebuild", folder, FIRST)
+    other = call("rebuild", folder, SECOND)
     assert (other.exit_code, "note: made with other libraries: packaging" in other.output) == (
         0,
         True,
