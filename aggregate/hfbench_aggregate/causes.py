@@ -2,14 +2,16 @@
 
 A cause is one of what differs between their inputs (submissions that came, submissions that count
 no more, the registry) or between the methods. Taken by itself into the older release, or out of
-the newer one, it is a cause of what then changes: a counterfactual release tells. Only this
-hfbench's method is here to make them with. Where it gives what both releases say of a row, it
-speaks for both; where it gives what one of them says, it tells a new method from the rest, as far
-as that goes; where it gives neither, nothing can be told.
+the newer one, it is a cause of what then changes: a counterfactual release tells. What is said of
+one machine follows from its own submissions, so that each machine is asked by itself, and only
+where there is more than one cause to choose from. Only this hfbench's method is here to ask with.
+Where it gives what both releases say of a row, it speaks for both; where it gives what one of them
+says, it tells a new method from the rest, as far as that goes; where it gives neither, nothing can
+be told.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -35,16 +37,56 @@ Read = Callable[[Iterable[str]], list[Accepted]]
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """A release as far as causes go: names of submissions, whom it trusts, and what it says."""
+    """A release as far as causes go.
 
-    names: frozenset[str]
+    `machines` has the machine key of each submission, by its name; `trusted` are the accounts that
+    vouch for some, and `said` is what it says.
+    """
+
+    machines: Mapping[str, str]
     trusted: Trusted
     said: Mapping[Item, Value]
+
+    @property
+    def names(self) -> set[str]:
+        """The names of its submissions."""
+        return set(self.machines)
+
+    def of(self, machine: str) -> "Side":
+        """Return the part of it that is about one machine."""
+        own = {name: key for name, key in self.machines.items() if key == machine}
+        return replace(self, machines=own)
+
+
+def causes_of(
+    changes: Sequence[Item], sides: tuple[Side, Side], other_method: bool, make: Make, read: Read
+) -> tuple[list[list[str]], list[str]]:
+    """Return the causes of each change, and what limits the answer.
+
+    Args:
+        changes: what differs; the first part of a key is the machine that it is about.
+        sides: the older release and the newer one.
+        other_method: whether they were made by different methods, or libraries.
+        make: makes the tables of releases in between.
+        read: reads their submissions.
+    """
+    before, after = sides
+    limits: set[str] = set()
+    found: dict[Item, list[str]] = {}
+    for machine in {item.key[0] for item in changes}:
+        own = [item for item in changes if item.key[0] == machine]
+        part = Attribution(before.of(machine), after.of(machine), other_method, make, read)
+        try:
+            found |= {item: part.causes(item) for item in own}
+        except StoreError as error:
+            limits.add(str(error))
+            found |= {item: [UNTOLD] for item in own}
+    return [found[item] for item in changes], sorted(limits)
 
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """Two releases, and how to make others between them."""
+    """What two releases say of one machine, and how to make others between them."""
 
     before: Side
     after: Side
@@ -63,17 +105,14 @@ class Attribution:
         }
         return [name for name, there in differs.items() if there]
 
-    def causes(self, changes: Sequence[Item]) -> tuple[list[list[str]], list[str]]:
-        """Return the causes of each change, and what limits the answer."""
-        if not changes or len(self.factors) + self.other_method <= 1:
-            sole = self.factors or [METHOD if self.other_method else UNEXPLAINED]
-            return [sole] * len(changes), []
-        try:
-            return [self._causes(item) for item in changes], []
-        except StoreError as error:
-            return [[UNTOLD]] * len(changes), [str(error)]
+    def causes(self, item: Item) -> list[str]:
+        """Return the causes of one change.
 
-    def _causes(self, item: Item) -> list[str]:
+        Raises:
+            StoreError: a submission is not there any more to be asked about.
+        """
+        if len(self.factors) + self.other_method <= 1:
+            return self.factors or [METHOD if self.other_method else UNEXPLAINED]
         a, b = self.before.said.get(item), self.after.said.get(item)
         here_a, here_b = (end.get(item) for end in self._ends)
         data = [name for name in self.factors if self._matters(name, item)]
@@ -114,7 +153,7 @@ class Attribution:
 
     def _inputs(self, factors: frozenset[str]) -> tuple[list[Accepted], Trusted]:
         a, b = self.before, self.after
-        names = set(a.names)
+        names = a.names
         if RETRACTION in factors:
             names -= a.names - b.names
         if NEW_DATA in factors:

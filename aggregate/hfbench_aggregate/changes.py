@@ -46,7 +46,7 @@ class Item(NamedTuple):
 def items(tables: Tables) -> dict[Item, Value]:
     """Return everything that tables say, as far as releases are told apart by it."""
     trust = {
-        Item(TRUST, "submissions.json", (row["sha256"],), "trust"): row["trust"]
+        Item(TRUST, "submissions.json", _key(row, ("machine_key", "sha256")), "trust"): row["trust"]
         for row in tables.get("submissions.json", ())
     }
     return {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hfbench_aggregate.archive import Archive
-from hfbench_aggregate.causes import Attribution, Make, Side
+from hfbench_aggregate.causes import Make, Side, causes_of
 from hfbench_aggregate.changes import FIGURE, KINDS, Item, Tables, Value, changed, items
 from hfbench_aggregate.ledger import Ledger
 from hfbench_aggregate.ledger_entries import ERASED, QUARANTINED, RETRACTED, SUPERSEDED
@@ -33,9 +33,9 @@ class Edition:
     tables: Tables
 
     @property
-    def names(self) -> frozenset[str]:
-        """The submissions that it counts."""
-        return frozenset(row["sha256"] for row in self.manifest["inputs"])
+    def machines(self) -> dict[str, str]:
+        """The machine key of each submission that it counts, by the submission's name."""
+        return {row["sha256"]: row["machine_key"] for row in self.tables["submissions.json"]}
 
     @property
     def trusted(self) -> Trusted:
@@ -67,19 +67,16 @@ def difference(
     method = method_differences(before.manifest, after.manifest)
     said = items(before.tables), items(after.tables)
     found = changed(*said)
-    attribution = Attribution(
-        Side(before.names, before.trusted, said[0]),
-        Side(after.names, after.trusted, said[1]),
-        bool(method),
-        make,
-        archive.submissions,
+    sides = (
+        Side(before.machines, before.trusted, said[0]),
+        Side(after.machines, after.trusted, said[1]),
     )
-    causes, limits = attribution.causes(found)
-    removed = sorted(before.names - after.names)
+    causes, limits = causes_of(found, sides, bool(method), make, archive.submissions)
+    removed = sorted(before.machines.keys() - after.machines.keys())
     return {
         "before": before.manifest["version"],
         "after": after.manifest["version"],
-        "added": sorted(after.names - before.names),
+        "added": sorted(after.machines.keys() - before.machines.keys()),
         "removed": removed,
         "events": {name: _event(name, ledger) for name in removed},
         "registry_changed": before.trusted != after.trusted,

@@ -233,8 +233,8 @@ def test_a_new_method_is_told_from_new_data_as_far_as_that_goes(
     with monkeypatch.context() as patch:
         patch.setattr(versions, "LEAST_PROCESS_RUNS", 99)
         patch.setattr(manifest, "METHOD_VERSION", "a-third-one")
-        neither = {tuple(row["causes"]) for row in about_gpt2(place)}
-    assert neither == {("cannot be told",)}
+        neither = causes_by_machine(place, about_gpt2(place))
+    assert neither == {2: {("new method",)}, 3: {("cannot be told",)}}  # machine 2 got no data
 
 
 def test_what_method_and_data_may_have_done_together_is_said_so(
