@@ -190,8 +190,8 @@ def pool_contributors(
     tested = sufficient & np.isfinite(p)
     q = false_discovery_rate(p, tested)
     called = is_called(effect.theta, q)
-    low, high = effect.interval(1 - ALPHA, np.isfinite(effect.se))
-    fcr_low, fcr_high = effect.interval(fcr_level(called, tested), called)
+    low, high = effect.interval()
+    fcr_low, fcr_high = effect.selected_interval(fcr_level(called, tested), called)
     prediction_low, prediction_high = _prediction(effect, tau_squared, plain.count)
     p_heterogeneity = _homogeneity(plain)
     return PooledComparison(

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from hfbench_aggregate.statistics.constants import (
-    ALPHA,
     EQUIVALENCE_MARGIN,
     LEAST_PROCESS_RUNS,
 )
@@ -113,8 +112,8 @@ def compare_versions(
     tested = sufficient & np.isfinite(p)
     q = false_discovery_rate(p, tested)
     called = is_called(effect.theta, q)
-    low, high = effect.interval(1 - ALPHA, np.isfinite(effect.se))
-    fcr_low, fcr_high = effect.interval(fcr_level(called, tested), called)
+    low, high = effect.interval()
+    fcr_low, fcr_high = effect.selected_interval(fcr_level(called, tested), called)
     return VersionComparison(
         theta=effect.theta,
         se=effect.se,
