@@ -18,7 +18,8 @@ def difference_text(diff: DiffRow) -> str:
     Figures are counted; JSON has each.
     """
     head = f"{diff['after']} against {diff['before']}"
-    lines = [head, *(f"  {line}" for line in difference_summary(diff))]
+    inputs = f"submissions: {len(diff['added'])} more, {len(diff['removed'])} fewer"
+    lines = [head, *(f"  {line}" for line in (inputs, *difference_summary(diff)))]
     lines += [f"  {name}  {diff['events'][name]}" for name in diff["removed"]]
     changes = [row for row in diff["changes"] if row["kind"] != FIGURE]
     for (kind, *place), rows in groupby(changes, lambda row: (row["kind"], *row["key"][:-1])):
@@ -27,8 +28,7 @@ def difference_text(diff: DiffRow) -> str:
 
 
 def difference_summary(diff: DiffRow) -> Iterator[str]:
-    """Yield what came, went and differs in method, and how many changes each cause has."""
-    yield f"submissions: {len(diff['added'])} more, {len(diff['removed'])} fewer"
+    """Yield what differs beside submissions, and how many changes each cause has."""
     if diff["registry_changed"]:
         yield "registry: changed"
     if diff["method"]:

@@ -69,10 +69,10 @@ def _row(
         "cell": cell["cell"],
         "verdict": cell["verdict"],
         "wording": cell["wording"],
-        "ratio": cell["ratio"] or math.nan,
+        "ratio": cell["ratio"],
         "low": cell["low"],
         "high": cell["high"],
-        "q": cell["q"] or 0.0,
+        "q": cell["q"],
         "process_runs": cell["process_runs"],
         "provisional": comparison["provisional"] is not None,
     }
@@ -80,4 +80,4 @@ def _row(
 
 def _order(row: FindingRow) -> tuple[float, float, str]:
     newest = -parse_moment(row["since_at"]).timestamp()
-    return newest, -abs(math.log(row["ratio"])), row["id"]
+    return newest, -abs(math.log(row["ratio"] or 1)), row["id"]

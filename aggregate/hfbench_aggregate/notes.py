@@ -65,7 +65,6 @@ def _news(manifest: Manifest, diff: DiffRow | None) -> Iterator[str]:
     changes = [f"{counted(len(diff['added']), 'submission')} more"]
     if diff["removed"]:
         changes.append(f"{counted(len(diff['removed']), 'submission')} fewer")
-    changes += [f"{what}" for what in diff["method"]]
     yield f"Since {manifest['previous']}: {', '.join(changes)}."
     yield "\n".join(f"- {plain(line)}" for line in difference_summary(diff))
 

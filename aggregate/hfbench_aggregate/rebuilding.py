@@ -119,6 +119,6 @@ def _reasons(differing: Mapping[str, str], method: list[str], limits: list[str])
     if all(name.endswith(".parquet") for name in differing.keys() - {MANIFEST}):
         reasons.append("the JSON is the same: only how parquet is written differs")
     return reasons or [
-        "no difference in method or libraries is known: this processor's arithmetic, or a fault in "
-        "hfbench. Please report it"
+        "no difference in method or libraries is known: another build of this version of hfbench, "
+        "this processor's arithmetic, or a fault. Please report it"
     ]

@@ -82,10 +82,10 @@ class FindingRow(TypedDict):
     cell: str
     verdict: str
     wording: str
-    ratio: float
+    ratio: float | None
     low: float | None
     high: float | None
-    q: float
+    q: float | None
     process_runs: list[int]
     provisional: bool
 

@@ -331,6 +331,7 @@ def test_strangers_text_is_plain_in_the_notes(folder: Path, maker: Maker) -> Non
     call("release", store_with(folder, document))
     notes = (folder / "releases" / "2026.11.1" / "NOTES.md").read_text()
     assert "\\<script\\>\\[x\\](javascript:1)" in notes
+    assert "<script>" not in notes
 
 
 def test_absurd_times_give_a_release(folder: Path, maker: Maker) -> None:

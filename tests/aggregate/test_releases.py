@@ -20,6 +20,7 @@ from tests.hub.fixtures import uploads_large_files
 from tests.hub.state import Hub
 
 from hfbench_aggregate import manifest
+from hfbench_aggregate.changes import Value, same
 from hfbench_aggregate.dataset.compaction import compact
 from hfbench_aggregate.intake import take_in
 from hfbench_aggregate.ledger_changes import decide
@@ -287,6 +288,22 @@ def test_what_was_erased_since_limits_what_can_be_told(folder: Path, maker: Make
         f"submission {gone} was erased at 2026-11-20T00:00:00Z: what was computed from it cannot "
         f"be computed again"
     ]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "alike"),
+    [
+        (1.00001, 1.00002, True),  # one in the last digit that is published
+        (9.99999, 10.0, True),
+        (1.0001, 1.0002, False),
+        (0.0, 1e-9, False),
+        (None, 1.0, False),
+        ("1-2", "1-2", True),
+        ("1-2", "1-3", False),
+    ],
+)
+def test_rounding_is_no_change(a: Value, b: Value, alike: bool) -> None:
+    assert same(a, b) is same(b, a) is alike
 
 
 def test_parquet_holds_what_json_does(folder: Path, maker: Maker) -> None:
