@@ -35,7 +35,10 @@ _FLAT: Final = {
 
 
 class Item(NamedTuple):
-    """One thing that a release says: a field of a row, which its key names."""
+    """One thing that a release says: a field of a row, which its key names.
+
+    The key begins with the machine key, by which causes are asked for.
+    """
 
     kind: str
     table: str

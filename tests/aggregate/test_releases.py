@@ -175,6 +175,18 @@ def test_what_cannot_be_rebuilt_is_unusable(folder: Path, maker: Maker) -> None:
     assert (cut.exit_code, "its end was cut off" in cut.output) == (2, True)
 
 
+def test_no_release_follows_a_corrupt_one(folder: Path, maker: Maker) -> None:
+    place = Folder(folder)
+    taken(place, maker.document(effects=SLOWER))
+    publish(place.open())
+    taken(place, maker.document())
+    (folder / "releases" / FIRST / "findings.json").write_bytes(b"[]")
+    refused = call("release", folder)
+    assert refused.exit_code == 2
+    assert f"release {FIRST} cannot be read: findings.json was changed" in refused.output
+    assert not (folder / "releases" / SECOND).exists()
+
+
 def test_new_data_and_a_retraction_are_told_apart(folder: Path, maker: Maker) -> None:
     place = Folder(folder)
     gone = taken(place, on_machine(maker.document(effects=SLOWER), 2))
