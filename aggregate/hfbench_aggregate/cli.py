@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hfbench_aggregate.commands.compact import compact
+from hfbench_aggregate.commands.executor import EXECUTOR
 from hfbench_aggregate.commands.intake import intake
 from hfbench_aggregate.commands.ledger import ledger
 from hfbench_aggregate.commands.opened import FINDINGS, STORE, BadInputError, opened
@@ -15,6 +16,7 @@ from hfbench_schema import __version__
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from hfbench_aggregate.engine.executors import Executor
     from hfbench_aggregate.loading import Accepted
     from hfbench_aggregate.pairs import Pair
     from hfbench_aggregate.stores.store import Store
@@ -57,14 +59,15 @@ main.add_command(compact)
     show_default=True,
     help="JSON has the fields of a release's comparisons.json.",
 )
-def compare(address: str, baseline: str, candidate: str, output: str) -> None:
+@EXECUTOR
+def compare(address: str, baseline: str, candidate: str, output: str, executor: "Executor") -> None:
     """Compare two versions on every machine that measured both.
 
     A version is package==version, or several with commas between. Environments that differ in
     anything else that is compared (torch, tensorflow, python) are never pooled.
     """
     with opened(address) as store:
-        pairs = _pairs(store, baseline, candidate)
+        pairs = _pairs(store, baseline, candidate, executor)
         from hfbench_aggregate.comparison import compare_pair
 
         comparisons = [compare_pair(pair) for pair in pairs]
@@ -139,20 +142,20 @@ def verify(address: str) -> None:
         raise SystemExit(FINDINGS)
 
 
-def _accepted(store: "Store") -> "list[Accepted]":
+def _accepted(store: "Store", executor: "Executor | None" = None) -> "list[Accepted]":
     from hfbench_aggregate.ledger import read_ledger
     from hfbench_aggregate.loading import accepted_submissions
     from hfbench_aggregate.snapshot import newest
 
     snapshot = newest(store)
-    return accepted_submissions(snapshot, read_ledger(snapshot))
+    return accepted_submissions(snapshot, read_ledger(snapshot), executor)
 
 
-def _pairs(store: "Store", baseline: str, candidate: str) -> "list[Pair]":
+def _pairs(store: "Store", baseline: str, candidate: str, executor: "Executor") -> "list[Pair]":
     from hfbench_aggregate.reduction import families
     from hfbench_aggregate.selection import SelectionError, selected_pairs
 
-    submissions = _accepted(store)
+    submissions = _accepted(store, executor)
     try:
         return selected_pairs(families(submissions), baseline, candidate)
     except SelectionError as error:

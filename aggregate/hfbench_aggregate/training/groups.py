@@ -148,7 +148,7 @@ def training_families(submissions: Iterable[Accepted]) -> list[TrainingFamily]:
     """
     found: dict[FamilyKey, TrainingFamily] = {}
     for sitting, submission in enumerate(submissions):
-        runs = [(parse_cell(run["cell"]), run) for run in submission.document["process_runs"]]
+        runs = [(parse_cell(run["cell"]), run) for run in submission.other_runs]
         trained = [(cell, run) for cell, run in runs if cell.task]
         # Only what was trained needs its suite to be known.
         own = _families(found, submission) if trained else []
