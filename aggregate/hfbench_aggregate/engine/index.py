@@ -310,8 +310,10 @@ class Index:
         folders = (str(self._segments.path(segment)) for segment in old)
         results = self.executor(partitions.reduce_part, folders) if old else iter(())
         for segment in old:
-            with _damage(segment):
+            try:
                 data = partitions.reduced_bytes(next(results))
+            except DamagedError as error:
+                raise _DamagedSegmentsError([segment], str(error)) from error
             write_atomically(self._segments.path(segment) / REDUCED, data)
             digests = {**segment.digests, REDUCED: sha256_hex(data)}
             manifest.reduced_anew(replace(segment, reducer=REDUCER_VERSION, digests=digests))
@@ -320,10 +322,7 @@ class Index:
         accepted = self.ledger.accepted()
         self._require_present(manifest, accepted.keys())
         found: dict[str, Indexed] = {}
-        for segment in manifest.segments():
-            with _damage(segment):
-                data = self._segments.read(segment, SUBMISSIONS)
-                rows = partitions.read_submissions(data, ["sha256", "outline"])
+        for segment, rows in _each(manifest.segments(), self._outlines):
             for row in rows:
                 if row["sha256"] in accepted:
                     outline = msgspec.json.decode(row["outline"])
@@ -337,27 +336,42 @@ class Index:
         if lacking:
             raise StoreError(missing(min(lacking)))
 
+    def _outlines(self, segment: Segment) -> list[dict[str, Any]]:
+        data = self._segments.read(segment, SUBMISSIONS)
+        return partitions.read_submissions(data, ["sha256", "outline"])
+
     def _read(self, manifest: Manifest, bucket: str) -> dict[str, ProcessRuns]:
         found: dict[str, ProcessRuns] = {}
-        for segment in manifest.segments(bucket):
-            with _damage(segment):
-                listed, runs, reduced = (
-                    self._segments.read(segment, file) for file in (SUBMISSIONS, RUNS, REDUCED)
-                )
-                columns = ["sha256", "process_runs", "other_runs"]
-                rows = partitions.read_submissions(listed, columns)
-                latency = partitions.read_runs(runs, reduced)
-            start = 0
-            for row in rows:
-                end = start + row["process_runs"]
-                found[row["sha256"]] = ProcessRuns(latency[start:end], row["other_runs"])
-                start = end
+        for _, held in _each(manifest.segments(bucket), self._process_runs):
+            found |= held
+        return found
+
+    def _process_runs(self, segment: Segment) -> dict[str, ProcessRuns]:
+        listed, runs, reduced = (
+            self._segments.read(segment, file) for file in (SUBMISSIONS, RUNS, REDUCED)
+        )
+        columns = ["sha256", "process_runs", "other_runs"]
+        rows = partitions.read_submissions(listed, columns)
+        latency, start = partitions.read_runs(runs, reduced), 0
+        found: dict[str, ProcessRuns] = {}
+        for row in rows:
+            end = start + row["process_runs"]
+            found[row["sha256"]] = ProcessRuns(latency[start:end], row["other_runs"])
+            start = end
         return found
 
 
-@contextmanager
-def _damage(segment: Segment) -> Iterator[None]:
-    try:
-        yield
-    except DamagedError as error:
-        raise _DamagedSegmentsError([segment], str(error)) from error
+def _each(
+    segments: Sequence[Segment], read: Callable[[Segment], Result]
+) -> list[tuple[Segment, Result]]:
+    """Return what is read of each segment; if some are damaged, name all of them at once."""
+    found: list[tuple[Segment, Result]] = []
+    damaged: dict[str, Segment] = {}
+    for segment in segments:
+        try:
+            found.append((segment, read(segment)))
+        except DamagedError as error:
+            damaged[str(error)] = segment
+    if damaged:
+        raise _DamagedSegmentsError([*damaged.values()], next(iter(damaged)))
+    return found
