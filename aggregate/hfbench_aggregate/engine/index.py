@@ -12,11 +12,11 @@ level 0; beyond MOST_SEGMENTS of one level, those are merged into one of the nex
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
-from typing import Any, Final, Protocol, TypeVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 import msgspec
 from filelock import FileLock, Timeout
@@ -24,29 +24,16 @@ from filelock import FileLock, Timeout
 from hfbench_aggregate.engine import partitions
 from hfbench_aggregate.engine.executors import Executor
 from hfbench_aggregate.engine.manifest import Manifest, Segment
-from hfbench_aggregate.engine.partitions import (
-    REDUCED,
-    REDUCER_VERSION,
-    RUNS,
-    SUBMISSIONS,
-    DamagedError,
-)
-from hfbench_aggregate.engine.progress import counting, say
+from hfbench_aggregate.engine.partitions import REDUCED, RUNS, SUBMISSIONS, DamagedError
+from hfbench_aggregate.engine.progress import say
 from hfbench_aggregate.engine.runs import Runs
 from hfbench_aggregate.engine.segments import SegmentFolder
-from hfbench_aggregate.engine.taking_in import Batch, take_in
+from hfbench_aggregate.engine.update import DamagedSegmentsError, Source, Update
 from hfbench_aggregate.ledger import Ledger
 from hfbench_aggregate.loading import missing
 from hfbench_aggregate.stores.store import StoreError
-from hfbench_schema.canonical import sha256_hex
-from hfbench_schema.files import write_atomically
 from hfbench_schema.submission import ProcessRun
 
-MOST_SEGMENTS: Final = 64
-"""Segments of one level in a bucket. Each takes about 0.5 ms to open, and each submission is
-written anew once a level, of which a hundred thousand submissions have three."""
-BATCH_BYTES: Final = 16 * 1024 * 1024
-"""Documents of one call of `take_in`, about: 70 of 227 kB."""
 _ATTEMPTS: Final = 3
 _MANIFEST: Final = "manifest.sqlite"
 _NO_DAMAGE: Final = frozenset(
@@ -63,31 +50,6 @@ _NO_DAMAGE: Final = frozenset(
 """What SQLite may say of a file in which nothing is wrong."""
 
 Result = TypeVar("Result")
-
-
-class Source(Protocol):
-    """The documents of a store, as files or within parts; all bytes are checked when read."""
-
-    @property
-    def name(self) -> str:
-        """The store, for people."""
-
-    @property
-    def paths(self) -> Mapping[str, PurePosixPath]:
-        """Where documents lie as files, by sha256."""
-
-    @property
-    def parts(self) -> Sequence[PurePosixPath]:
-        """The parts."""
-
-    def read_bytes(self, sha256: str) -> bytes:
-        """Return the bytes of a document that is a file."""
-
-    def part_names(self, path: PurePosixPath) -> list[str]:
-        """Return the sha256 of every document of a part."""
-
-    def read_part(self, path: PurePosixPath) -> dict[str, bytes]:
-        """Return every document of a part."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,14 +81,6 @@ class ProcessRuns:
     others: bytes
 
 
-class _DamagedSegmentsError(Exception):
-    """Segments are not what was written."""
-
-    def __init__(self, segments: Sequence[Segment], reason: str) -> None:
-        super().__init__(reason)
-        self.segments = segments
-
-
 @dataclass(eq=False)
 class Index:
     """The index in `folder` of the documents that `ledger` speaks of.
@@ -143,6 +97,10 @@ class Index:
     ledger: Ledger
     executor: Executor
     _held: tuple[str, dict[str, ProcessRuns]] | None = None
+
+    def update(self) -> None:
+        """Bring it up to date, and no more."""
+        self._used(lambda _: None)
 
     def submissions(self) -> dict[str, Indexed]:
         """Return every accepted submission, by sha256."""
@@ -175,11 +133,11 @@ class Index:
     def _mended(self, manifest: Manifest, work: Callable[[Manifest], Result]) -> Result:
         for _ in range(_ATTEMPTS):
             try:
-                self._update(manifest)
+                self._update(manifest).run()
                 return work(manifest)
-            except _DamagedSegmentsError as error:
+            except DamagedSegmentsError as error:
                 say(f"the index of {self.documents.name} is damaged, and mended now: {error}")
-                self._drop(manifest, error.segments)
+                self._update(manifest).drop(error.segments)
         raise StoreError(f"{self.folder} is damaged again and again: is its disk sound?")
 
     def _begin_anew(self, error: Exception) -> None:
@@ -208,115 +166,8 @@ class Index:
         finally:
             lock.release()
 
-    def _update(self, manifest: Manifest) -> None:
-        """Delete what was erased, take in what is new, and merge where that makes many segments."""
-        new, gone = self._difference(manifest)
-        if gone:
-            names = {manifest.segment_of(sha256) for sha256 in gone}
-            held = [segment for segment in manifest.segments() if segment.name in names]
-            self._drop(manifest, held)
-            for bucket in {segment.bucket for segment in held}:
-                self._segments.sweep(bucket, manifest.segments(bucket), grace_s=0)
-            new, _ = self._difference(manifest)
-        self._reduce_anew(manifest)
-        for bucket in self._take_in(manifest, new):
-            self._merge(manifest, bucket)
-        if self.ledger.entries:
-            manifest.see(len(self.ledger.entries), self.ledger.head)
-
-    def _difference(self, manifest: Manifest) -> tuple[set[str], set[str]]:
-        """Return the accepted documents that it lacks, and the erased ones that it holds.
-
-        Only the entries after the last one seen are looked at, if the ledger still has that one.
-        """
-        seen, hashes = manifest.seen(), self.ledger.hashes
-        accepted, stored = self.ledger.accepted().keys(), self.ledger.arrivals().keys()
-        if seen and seen[0] <= len(hashes) and hashes[seen[0] - 1] == seen[1]:
-            named = {entry["sha256"] for entry in self.ledger.entries[seen[0] :]}
-            known = {sha256 for sha256 in named if manifest.segment_of(sha256)}
-        else:
-            known = manifest.submissions()
-            named = known | accepted
-        return (named & accepted) - known, known - stored
-
-    def _drop(self, manifest: Manifest, segments: Sequence[Segment]) -> None:
-        """Delete segments; what they held and is still accepted is taken in by the next update."""
-        self._segments.delete(segments)
-        manifest.remove(segment.name for segment in segments)
-        self._held = None
-
-    def _take_in(self, manifest: Manifest, new: set[str]) -> set[str]:
-        """Take in documents; return the buckets that got some."""
-        touched: set[str] = set()
-        with counting(len(new)) as done:
-            for drafts in self.executor(take_in, self._batches(manifest, new)):
-                written = [self._segments.write(draft.bucket, draft.files) for draft in drafts]
-                manifest.add(zip(written, (draft.submissions for draft in drafts), strict=True))
-                touched |= {draft.bucket for draft in drafts}
-                done(sum(len(draft.submissions) for draft in drafts))
-        return touched
-
-    def _batches(self, manifest: Manifest, names: set[str]) -> Iterator[Batch]:
-        batch: list[tuple[str, bytes]] = []
-        size = 0
-        for sha256, data in self._documents(manifest, names):
-            batch.append((sha256, data))
-            size += len(data)
-            if size >= BATCH_BYTES:
-                yield batch
-                batch, size = [], 0
-        if batch:
-            yield batch
-
-    def _documents(self, manifest: Manifest, names: set[str]) -> Iterator[tuple[str, bytes]]:
-        """Yield documents, each part of them read once."""
-        files = names & self.documents.paths.keys()
-        for sha256 in sorted(files):
-            yield sha256, self.documents.read_bytes(sha256)
-        if rest := names - files:
-            for path, held in self._parts(manifest).items():
-                wanted = self.documents.read_part(path) if rest & held else {}
-                yield from ((sha256, wanted[sha256]) for sha256 in sorted(rest & held))
-                rest -= held
-        if rest:
-            raise StoreError(missing(min(rest)))
-
-    def _parts(self, manifest: Manifest) -> dict[PurePosixPath, set[str]]:
-        """Return what each part of the store holds; a part never changes."""
-        known = manifest.parts()
-        for path in self.documents.parts:
-            if str(path) not in known:
-                known[str(path)] = set(self.documents.part_names(path))
-                manifest.add_part(path, known[str(path)])
-        return {path: known[str(path)] for path in self.documents.parts}
-
-    def _merge(self, manifest: Manifest, bucket: str) -> None:
-        """Merge the segments of each level of which there are too many."""
-        segments = manifest.segments(bucket)
-        for level in range(1 + max(segment.level for segment in segments)):
-            many = [segment for segment in manifest.segments(bucket) if segment.level == level]
-            if len(many) > MOST_SEGMENTS:
-                try:
-                    merged = self._segments.merge(many)
-                except DamagedError as error:
-                    raise _DamagedSegmentsError(many, str(error)) from error
-                manifest.merge(many, merged)
-                self._segments.retire(many)
-        self._segments.sweep(bucket, manifest.segments(bucket))
-
-    def _reduce_anew(self, manifest: Manifest) -> None:
-        """Reduce again what another version has reduced, from the iterations that it kept."""
-        old = manifest.outdated(REDUCER_VERSION)
-        folders = (str(self._segments.path(segment)) for segment in old)
-        results = self.executor(partitions.reduce_part, folders) if old else iter(())
-        for segment in old:
-            try:
-                data = partitions.reduced_bytes(next(results))
-            except DamagedError as error:
-                raise _DamagedSegmentsError([segment], str(error)) from error
-            write_atomically(self._segments.path(segment) / REDUCED, data)
-            digests = {**segment.digests, REDUCED: sha256_hex(data)}
-            manifest.reduced_anew(replace(segment, reducer=REDUCER_VERSION, digests=digests))
+    def _update(self, manifest: Manifest) -> Update:
+        return Update(manifest, self._segments, self.documents, self.ledger, self.executor)
 
     def _submissions(self, manifest: Manifest) -> dict[str, Indexed]:
         accepted = self.ledger.accepted()
@@ -327,12 +178,14 @@ class Index:
                 if row["sha256"] in accepted:
                     outline = msgspec.json.decode(row["outline"])
                     found[row["sha256"]] = Indexed(self, segment.bucket, row["sha256"], outline)
+        if lacking := len(accepted.keys() - found):
+            raise sqlite3.DatabaseError(f"it lacks {lacking} of {len(accepted)} submissions")
         return found
 
     def _require_present(self, manifest: Manifest, names: Iterable[str]) -> None:
         """Raise if an accepted document is in the store no more, although the index has it."""
         lacking = set(names) - self.documents.paths.keys()
-        lacking -= set().union(*self._parts(manifest).values()) if lacking else set()
+        lacking -= set().union(*self._update(manifest).parts().values()) if lacking else set()
         if lacking:
             raise StoreError(missing(min(lacking)))
 
@@ -373,5 +226,5 @@ def _each(
         except DamagedError as error:
             damaged[str(error)] = segment
     if damaged:
-        raise _DamagedSegmentsError([*damaged.values()], next(iter(damaged)))
+        raise DamagedSegmentsError([*damaged.values()], next(iter(damaged)))
     return found

@@ -1,5 +1,6 @@
 """What a person sees of a long update: how far it is, and what was wrong with the index."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -21,13 +22,12 @@ def counting(total: int) -> Iterator[Callable[[int], None]]:
 
     Yields what to call with how many more are. On a terminal only, and only if there are many.
     """
+    if total < LEAST_SHOWN or not sys.stderr.isatty():
+        yield lambda _: None
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    console = Console(stderr=True)
-    if total < LEAST_SHOWN or not console.is_terminal:
-        yield lambda _: None
-        return
     columns = (
         BarColumn(),
         MofNCompleteColumn(),
@@ -35,6 +35,6 @@ def counting(total: int) -> Iterator[Callable[[int], None]]:
         TimeRemainingColumn(),
         "left",
     )
-    with Progress(*columns, console=console, transient=True) as shown:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task("", total=total)
         yield lambda more: shown.advance(task, more)

@@ -12,9 +12,8 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from hfbench_aggregate.engine.partitions import SUBMISSION_SCHEMA, Part, reduced_pairs
+from hfbench_aggregate.engine.partitions import Part, reduced_pairs, together
 from hfbench_aggregate.engine.runs import NONE, RUN, Runs
 from hfbench_aggregate.stores.store import StoreError
 from hfbench_schema import submission as documents
@@ -46,16 +45,13 @@ def take_in(batch: Batch) -> list[Draft]:
     Raises:
         StoreError: one of them is no submission, or of a schema that this version does not read.
     """
-    buckets: dict[str, list[tuple[str, Submission]]] = {}
+    buckets: dict[str, list[Part]] = {}
     for sha256, data in batch:
-        document = parsed(sha256, data)
-        buckets.setdefault(bucket_of(machine_key(document["machine"])), []).append(
-            (sha256, document)
-        )
-    return [
-        Draft(bucket, tuple(sha256 for sha256, _ in held), part_of(held).files())
-        for bucket, held in sorted(buckets.items())
-    ]
+        # Each document is freed before the next is parsed: a million live integers cost more time
+        # in the collector and the caches than everything else here.
+        part = part_of(sha256, parsed(sha256, data))
+        buckets.setdefault(bucket_of(part.submissions[0]["machine_key"]), []).append(part)
+    return [_draft(bucket, together(parts)) for bucket, parts in sorted(buckets.items())]
 
 
 def bucket_of(key: str) -> str:
@@ -81,17 +77,12 @@ def parsed(sha256: str, data: bytes) -> Submission:
     return document
 
 
-def part_of(held: Sequence[tuple[str, Submission]]) -> Part:
-    """Return some documents as a partition in memory."""
-    split = [by_role(document["process_runs"]) for _, document in held]
-    rows = [
-        _row(sha256, document, len(latency), others)
-        for (sha256, document), (latency, others) in zip(held, split, strict=True)
-    ]
-    latency = [placed for placed, _ in split]
-    counts, samples = _iterations([run for placed in latency for _, run in placed])
-    runs = columns([entry for placed in latency for entry in placed], counts)
-    return Part(pa.Table.from_pylist(rows, SUBMISSION_SCHEMA), runs, counts, samples)
+def part_of(sha256: str, document: Submission) -> Part:
+    """Return one document as a partition in memory."""
+    latency, others = by_role(document["process_runs"])
+    counts, samples = _iterations([run for _, run in latency])
+    row = _row(sha256, document, len(latency), others)
+    return Part([row], columns(latency, counts), counts, samples)
 
 
 def reduced(process_runs: Sequence[ProcessRun]) -> Runs:
@@ -135,6 +126,10 @@ def columns(placed: Placed, counts: npt.NDArray[np.int32]) -> Runs:
     return Runs(rows, list(numbers))
 
 
+def _draft(bucket: str, part: Part) -> Draft:
+    return Draft(bucket, tuple(row["sha256"] for row in part.submissions), part.files())
+
+
 def _numbered(texts: Iterable[Any], numbers: dict[str, int]) -> list[int]:
     """Return the number of each text, NONE for none; new texts are added to `numbers`."""
     return [NONE if text is None else numbers.setdefault(text, len(numbers)) for text in texts]
@@ -152,7 +147,7 @@ def _iterations(
 
 def _row(
     sha256: str, document: Submission, latency: int, others: list[ProcessRun]
-) -> dict[str, object]:
+) -> dict[str, Any]:
     outline = {name: value for name, value in document.items() if name != "process_runs"}
     return {
         "sha256": sha256,

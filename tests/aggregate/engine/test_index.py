@@ -23,7 +23,7 @@ from tests.aggregate.engine.made_up_store import (
 )
 
 from hfbench_aggregate.cli import main
-from hfbench_aggregate.engine import index as index_module
+from hfbench_aggregate.engine import update
 from hfbench_aggregate.engine.places import STORE_FILE
 from hfbench_aggregate.loading import Documents, Outline
 from hfbench_aggregate.stores.store import StoreError
@@ -61,7 +61,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def few_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let segments be merged when there are more than two."""
-    monkeypatch.setattr(index_module, "MOST_SEGMENTS", 2)
+    monkeypatch.setattr(update, "MOST_SEGMENTS", 2)
 
 
 def assert_same(folder: Path) -> None:
@@ -236,7 +236,7 @@ def _killed_at(step: int, folder: Path) -> None:
             if not step:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    index_module.MOST_SEGMENTS = 2  # type: ignore[misc]
+    update.MOST_SEGMENTS = 2  # type: ignore[misc]
     index = index_of(folder)
     sys.addaudithook(count)
     index.submissions()

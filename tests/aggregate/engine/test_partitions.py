@@ -9,7 +9,6 @@ import pytest
 from tests.aggregate.conftest import Maker
 from tests.aggregate.engine.made_up_store import manifold
 
-from hfbench_aggregate.engine import partitions
 from hfbench_aggregate.engine.partitions import (
     REDUCED,
     RUNS,
@@ -21,6 +20,7 @@ from hfbench_aggregate.engine.partitions import (
     read_runs,
     reduce_part,
     reduced_bytes,
+    together,
 )
 from hfbench_aggregate.engine.runs import RUN, Runs
 from hfbench_aggregate.engine.taking_in import part_of, take_in
@@ -81,8 +81,7 @@ def noisy(process_runs: int, iterations: int = 30) -> Part:
     rows["iterations"], rows["warmup_iterations"] = iterations - 3, 3
     rows["reason"] = -1
     counts = np.full(process_runs, iterations, np.int32)
-    empty = partitions.SUBMISSION_SCHEMA.empty_table()
-    return Part(empty, Runs(rows, ["ok"]), counts, times.astype(np.int64).ravel())
+    return Part([], Runs(rows, ["ok"]), counts, times.astype(np.int64).ravel())
 
 
 def test_an_iteration_takes_three_bytes_and_groups_end_together(tmp_path: Path) -> None:
@@ -112,7 +111,7 @@ def test_merging_changes_nothing_but_the_number_of_files(
     target.mkdir()
     merged(folders, target)
     assert reduced_bytes(reduce_part(str(target))) == (target / REDUCED).read_bytes()
-    whole = part_of([(name, strict_json(data)) for name, data in batch]).files()
+    whole = together([part_of(name, strict_json(data)) for name, data in batch]).files()
     for name in (SUBMISSIONS, RUNS, SAMPLES, REDUCED):
         assert pq.read_table(target / name).equals(pq.read_table(io.BytesIO(whole[name]))), name
     assert pq.ParquetFile(target / SAMPLES).num_row_groups == 1
@@ -120,7 +119,7 @@ def test_merging_changes_nothing_but_the_number_of_files(
 
 def test_reduced_process_runs_are_what_documents_say(batch: list[tuple[str, bytes]]) -> None:
     for name, data in batch:
-        files = part_of([(name, document := strict_json(data))]).files()
+        files = part_of(name, document := strict_json(data)).files()
         runs = read_runs(files[RUNS], files[REDUCED])
         latency = [run for run in document["process_runs"] if role_of(run) == "latency"]
         for row, run in zip(runs.rows, latency, strict=True):
