@@ -13,6 +13,7 @@ from hfbench_aggregate.engine.progress import counting
 from hfbench_aggregate.engine.segments import SegmentFolder
 from hfbench_aggregate.engine.taking_in import Batch, take_in
 from hfbench_aggregate.ledger import Ledger
+from hfbench_aggregate.ledger_entries import ACCEPTED, ERASED, RELEASED, RETRACTED, SUPERSEDED
 from hfbench_aggregate.loading import missing
 from hfbench_aggregate.stores.store import StoreError
 from hfbench_schema.canonical import sha256_hex
@@ -23,6 +24,9 @@ MOST_SEGMENTS: Final = 64
 written anew once a level, of which a hundred thousand submissions have three."""
 BATCH_BYTES: Final = 16 * 1024 * 1024
 """Documents of one call of `take_in`, about: 70 of 227 kB."""
+
+_DECISIVE: Final = (ACCEPTED, RELEASED, RETRACTED, SUPERSEDED, ERASED)
+"""The events of which the last one says whether a document counts, or is there at all."""
 
 
 class Source(Protocol):
@@ -79,7 +83,8 @@ class Update:
                 self.segments.sweep(bucket, self.manifest.segments(bucket), grace_s=0)
             new, _ = self._difference()
         self._reduce_anew()
-        for bucket in self._take_in(new):
+        # Without work no executor is called: a cluster would be started for nothing.
+        for bucket in self._take_in(new) if new else ():
             self._merge(bucket)
         if self.ledger.entries:
             self.manifest.see(len(self.ledger.entries), self.ledger.head)
@@ -87,16 +92,20 @@ class Update:
     def _difference(self) -> tuple[set[str], set[str]]:
         """Return the accepted documents that it lacks, and the erased ones that it holds.
 
-        Only the entries after the last one seen are looked at, if the ledger still has that one.
+        Only the entries after the last one seen are looked at, if the ledger still has that one:
+        the rest of a large ledger would take longer than one more document.
         """
         ledger, seen = self.ledger, self.manifest.seen()
         if seen and seen[0] <= len(ledger.hashes) and ledger.hashes[seen[0] - 1] == seen[1]:
-            named = {entry["sha256"] for entry in ledger.entries[seen[0] :]}
-            known = {sha256 for sha256 in named if self.manifest.segment_of(sha256)}
-            about = [entry for entry in ledger.entries if named and entry["sha256"] in named]
-            ledger = Ledger(about, [], {})
-        else:
-            known = self.manifest.submissions()
+            last = {
+                entry["sha256"]: entry["event"]
+                for entry in ledger.entries[seen[0] :]
+                if entry["event"] in _DECISIVE
+            }
+            known = {sha256 for sha256 in last if self.manifest.segment_of(sha256)}
+            new = {sha256 for sha256, event in last.items() if event in (ACCEPTED, RELEASED)}
+            return new - known, known & {name for name, event in last.items() if event == ERASED}
+        known = self.manifest.submissions()
         return ledger.accepted().keys() - known, known - ledger.arrivals().keys()
 
     def drop(self, segments: Sequence[Segment]) -> None:

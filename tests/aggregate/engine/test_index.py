@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from tests.aggregate.conftest import NEW, OLD, Document, Maker
 from tests.aggregate.engine.made_up_store import (
+    CPUS,
     LAST_MONTH,
     from_documents,
     from_index,
@@ -71,6 +72,12 @@ def assert_same(folder: Path) -> None:
 
 def sittings(maker: Maker, count: int) -> list[Document]:
     return [maker.document(process_runs=2, iterations=5) for _ in range(count)]
+
+
+def on_machines(documents: list[Document]) -> list[Document]:
+    for document, cpu in zip(documents, CPUS, strict=False):
+        document["machine"]["cpu"]["name"] = cpu
+    return documents
 
 
 def test_a_release_has_the_same_bytes_as_from_documents(folder: Path, maker: Maker) -> None:
@@ -199,7 +206,7 @@ def test_what_is_damaged_is_noticed_and_made_anew(
     pattern: str,
     damage: Callable[[Path], object],
 ) -> None:
-    take(folder, *manifold(maker))
+    take(folder, *on_machines(sittings(maker, 3)))
     from_index(folder)
     for path in sorted(index_of(folder).folder.glob(pattern)):
         damage(path)
