@@ -164,6 +164,7 @@ def _written(folder: SegmentFolder, bucket: str, group: list[tuple[str, str]]) -
             "machine_key": key,
             "process_runs": PROCESS_RUNS,
             "outline": outline,
+            "statuses": b"[]",
             "other_runs": b"[]",
         }
         for name, key in group

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 class ReducedRuns(Protocol):
     """What an index holds of a submission's process runs."""
 
+    @property
+    def statuses(self) -> Counter[tuple[str, str]]:
+        """How many of each role ended with each status."""
+
     def latency(self) -> "Runs":
         """Return those of role latency, reduced."""
 
@@ -62,11 +66,9 @@ class Accepted:
     @property
     def statuses(self) -> Counter[tuple[str, str]]:
         """How many process runs of each role ended with each status."""
-        latency = self.latency_runs
-        numbers = Counter(latency.rows["status"].tolist())
-        found = Counter({("latency", latency.texts[n]): count for n, count in numbers.items()})
-        found.update((role_of(run), run["status"]) for run in self.other_runs)
-        return found
+        if self.reduced:
+            return self.reduced.statuses
+        return Counter((role_of(run), run["status"]) for run in self.document["process_runs"])
 
 
 class Outline(dict[str, Any]):

@@ -12,9 +12,10 @@ level 0; beyond MOST_SEGMENTS of one level, those are merged into one of the nex
 import json
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -34,7 +35,11 @@ from hfbench_aggregate.loading import missing
 from hfbench_aggregate.stores.store import StoreError
 from hfbench_schema.submission import ProcessRun
 
+BUCKETS_KEPT: Final = 16
+"""Families are asked for one after the other, for which one bucket would do; trainings in the order
+of the ledger, which goes from machine to machine."""
 _ATTEMPTS: Final = 3
+"""Damage that is still there after being mended twice comes from the disk."""
 _MANIFEST: Final = "manifest.sqlite"
 _NO_DAMAGE: Final = frozenset(
     {
@@ -54,12 +59,17 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, eq=False)
 class Indexed:
-    """One submission in an index; `outline` is its document without process runs."""
+    """One submission in an index.
+
+    `outline` is its document without process runs, `statuses` how many of these have each role and
+    status.
+    """
 
     index: "Index"
     bucket: str
     sha256: str
     outline: dict[str, Any]
+    statuses: Counter[tuple[str, str]]
 
     def latency(self) -> Runs:
         """Return its process runs of role latency, reduced."""
@@ -96,7 +106,7 @@ class Index:
     documents: Source
     ledger: Ledger
     executor: Executor
-    _held: tuple[str, dict[str, ProcessRuns]] | None = None
+    _held: dict[str, dict[str, ProcessRuns]] = field(default_factory=dict)
 
     def update(self) -> None:
         """Bring it up to date, and no more."""
@@ -109,11 +119,13 @@ class Index:
     def bucket(self, name: str) -> dict[str, ProcessRuns]:
         """Return the process runs of every submission of a bucket, by sha256.
 
-        Those of the last bucket asked for are kept.
+        Those of the last BUCKETS_KEPT buckets are kept.
         """
-        if self._held is None or self._held[0] != name:
-            self._held = name, self._used(lambda manifest: self._read(manifest, name))
-        return self._held[1]
+        if name not in self._held:
+            if len(self._held) == BUCKETS_KEPT:
+                del self._held[next(iter(self._held))]
+            self._held[name] = self._used(lambda manifest: self._read(manifest, name))
+        return self._held[name]
 
     @property
     def _segments(self) -> SegmentFolder:
@@ -177,7 +189,11 @@ class Index:
             for row in rows:
                 if row["sha256"] in accepted:
                     outline = msgspec.json.decode(row["outline"])
-                    found[row["sha256"]] = Indexed(self, segment.bucket, row["sha256"], outline)
+                    listed = msgspec.json.decode(row["statuses"])
+                    statuses = Counter({(role, status): count for role, status, count in listed})
+                    found[row["sha256"]] = Indexed(
+                        self, segment.bucket, row["sha256"], outline, statuses
+                    )
         if lacking := len(accepted.keys() - found):
             raise sqlite3.DatabaseError(f"it lacks {lacking} of {len(accepted)} submissions")
         return found
@@ -191,7 +207,7 @@ class Index:
 
     def _outlines(self, segment: Segment) -> list[dict[str, Any]]:
         data = self._segments.read(segment, SUBMISSIONS)
-        return partitions.read_submissions(data, ["sha256", "outline"])
+        return partitions.read_submissions(data, ["sha256", "outline", "statuses"])
 
     def _read(self, manifest: Manifest, bucket: str) -> dict[str, ProcessRuns]:
         found: dict[str, ProcessRuns] = {}

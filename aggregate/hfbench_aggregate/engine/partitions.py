@@ -42,11 +42,13 @@ SUBMISSION_SCHEMA: Final = pa.schema(
         pa.field("machine_key", pa.string(), nullable=False),
         pa.field("process_runs", pa.int32(), nullable=False),
         pa.field("outline", pa.binary(), nullable=False),
+        pa.field("statuses", pa.binary(), nullable=False),
         pa.field("other_runs", pa.binary(), nullable=False),
     ]
 )
 """`process_runs` counts those of role latency; `outline` is the document without process runs,
-`other_runs` are those of the other roles, both in JSON."""
+`statuses` has [role, status, count] of all of them, `other_runs` are those of the other roles, all
+three in JSON."""
 _COUNTS: Final = tuple(
     name for name in RUN.names or () if name not in (*TEXTS, "low_ns", "high_ns")
 )

@@ -4,6 +4,7 @@ They were validated when they were accepted, and whoever reads them has compared
 their names, so a fast parser suffices here.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -149,10 +150,13 @@ def _row(
     sha256: str, document: Submission, latency: int, others: list[ProcessRun]
 ) -> dict[str, Any]:
     outline = {name: value for name, value in document.items() if name != "process_runs"}
+    tally = Counter((role_of(run), run["status"]) for run in document["process_runs"])
+    statuses = [[*ended, count] for ended, count in tally.items()]
     return {
         "sha256": sha256,
         "machine_key": machine_key(document["machine"]),
         "process_runs": latency,
         "outline": msgspec.json.encode(outline),
+        "statuses": msgspec.json.encode(statuses),
         "other_runs": msgspec.json.encode(others),
     }

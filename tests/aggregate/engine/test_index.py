@@ -24,8 +24,11 @@ from tests.aggregate.engine.made_up_store import (
 )
 
 from hfbench_aggregate.cli import main
-from hfbench_aggregate.engine import update
+from hfbench_aggregate.engine import index, update
+from hfbench_aggregate.engine.manifest import Segment
+from hfbench_aggregate.engine.partitions import RUNS
 from hfbench_aggregate.engine.places import STORE_FILE
+from hfbench_aggregate.engine.segments import SegmentFolder
 from hfbench_aggregate.loading import Documents, Outline
 from hfbench_aggregate.stores.store import StoreError
 
@@ -113,6 +116,27 @@ def test_only_what_is_new_is_read(folder: Path, maker: Maker, reads: list[str]) 
     reads.clear()
     from_index(folder)
     assert reads == []
+
+
+def test_a_release_reads_the_index_machine_by_machine(
+    folder: Path, maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not submission by submission, although these come from machine after machine."""
+    for _ in range(6):
+        take(folder, *on_machines(sittings(maker, 3)))
+    opened: list[str] = []
+    read = SegmentFolder.read
+
+    def counted(self: SegmentFolder, segment: Segment, file: str) -> bytes:
+        opened.append(file)
+        return read(self, segment, file)
+
+    monkeypatch.setattr(index, "BUCKETS_KEPT", 1)
+    monkeypatch.setattr(SegmentFolder, "read", counted)
+    from_index(folder)
+    assert RUNS not in opened
+    released(folder, from_index(folder))
+    assert opened.count(RUNS) <= 5 * len(CPUS)
 
 
 def test_process_runs_are_read_from_the_store_if_somebody_asks(
@@ -244,9 +268,9 @@ def _killed_at(step: int, folder: Path) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     update.MOST_SEGMENTS = 2  # type: ignore[misc]
-    index = index_of(folder)
+    held = index_of(folder)
     sys.addaudithook(count)
-    index.submissions()
+    held.submissions()
     os._exit(0)
 
 
