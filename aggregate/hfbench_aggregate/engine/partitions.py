@@ -1,10 +1,11 @@
-"""Partitions: some submissions of one bucket as parquet files, without loss.
+"""Partitions: some submissions of one bucket as parquet files.
 
     submissions.parquet   a row a submission: everything but its process runs of role latency
-    runs.parquet          a row a process run of role latency, those of a submission together
+    runs.parquet          a row a process run of role latency: of its facts, those that are used
     samples.parquet       one column: their iterations in ns, warm-up included, one after the other
     reduced-1.parquet     the middle pair of each process run, row by row beside runs.parquet
 
+Nothing of the iterations is lost; for the rest of a latency's facts there is the document.
 Iterations are one flat required column, because a list column costs twice the time to read. They
 are split by bytes, whose upper ones hardly change: 3.3 bytes an iteration. Row groups of `runs` and
 `samples` end at the same process runs, so that either can be read group by group.
