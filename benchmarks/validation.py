@@ -24,7 +24,7 @@ from hfbench_schema.submission import submission_json_schema
 from hfbench_schema.validation import validate
 
 SIZES = (10_000, 100_000, 1_000_000)
-ROUNDS = 5
+ROUNDS = 15
 
 
 def of_size(document: dict[str, Any], size: int) -> bytes:

@@ -1,5 +1,6 @@
 """Documents gone wrong: a valid submission changed at random, as a structure and as bytes."""
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from random import Random
@@ -94,7 +95,10 @@ def _nudge(container: Any, key: Any, random: Random, _document: Any) -> None:
     if isinstance(value, bool | None):
         container[key] = not value
     elif isinstance(value, int | float):
-        container[key] = random.choice([value + 1, value - 1, -value, value * 1000, float(value)])
+        with contextlib.suppress(OverflowError):  # of what is too large for a float
+            container[key] = random.choice(
+                [value + 1, value - 1, -value, value * 1000, float(value)]
+            )
     elif isinstance(value, str):
         at = random.randint(0, len(value))
         container[key] = value[:at] + chr(random.choice([32, 48, 97, 0x7F, 0x202E])) + value[at:]

@@ -1,26 +1,23 @@
 """`hfbench-aggregate`: intake, comparisons, reports on training, releases, verifying a store."""
 
 import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
 from hfbench_aggregate.commands.compact import compact
-from hfbench_aggregate.commands.executor import EXECUTOR
+from hfbench_aggregate.commands.compare import compare
+from hfbench_aggregate.commands.history import history
 from hfbench_aggregate.commands.intake import intake
 from hfbench_aggregate.commands.ledger import ledger
 from hfbench_aggregate.commands.opened import FINDINGS, STORE, BadInputError, opened
+from hfbench_aggregate.commands.plan import plan
+from hfbench_aggregate.commands.reading import print_texts
 from hfbench_schema import __version__
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
-    from hfbench_aggregate.engine.executors import Executor
     from hfbench_aggregate.loading import Accepted
-    from hfbench_aggregate.pairs import Pair
     from hfbench_aggregate.stores.store import Store
-    from hfbench_aggregate.tables import Comparison
     from hfbench_aggregate.training.tables import TrainingGroup
 
 # The commands import what they need when they run: numpy and scipy take most of a second, which
@@ -37,44 +34,12 @@ def main() -> None:
     """
 
 
+main.add_command(compare)
+main.add_command(history)
 main.add_command(intake)
 main.add_command(ledger)
 main.add_command(compact)
-
-
-@main.command()
-@STORE
-@click.option("--baseline", required=True, metavar="VERSION", help="As in transformers==4.57.6.")
-@click.option(
-    "--candidate",
-    required=True,
-    metavar="VERSION",
-    help="What is faster or slower than the baseline. The baseline's again for an A/A comparison.",
-)
-@click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="JSON has the fields of a release's comparisons.json.",
-)
-@EXECUTOR
-def compare(address: str, baseline: str, candidate: str, output: str, executor: "Executor") -> None:
-    """Compare two versions on every machine that measured both.
-
-    A version is package==version, or several with commas between. Environments that differ in
-    anything else that is compared (torch, tensorflow, python) are never pooled.
-    """
-    with opened(address) as store:
-        pairs = _pairs(store, baseline, candidate, executor)
-        from hfbench_aggregate.comparison import compare_pair
-
-        comparisons = [compare_pair(pair) for pair in pairs]
-    if output == "json":
-        click.echo(json.dumps(comparisons, indent=2, ensure_ascii=False))
-    else:
-        _print_comparisons(comparisons, [pair.family.machine_title for pair in pairs])
+main.add_command(plan)
 
 
 @main.command()
@@ -142,24 +107,13 @@ def verify(address: str) -> None:
         raise SystemExit(FINDINGS)
 
 
-def _accepted(store: "Store", executor: "Executor | None" = None) -> "list[Accepted]":
+def _accepted(store: "Store") -> "list[Accepted]":
     from hfbench_aggregate.ledger import read_ledger
     from hfbench_aggregate.loading import accepted_submissions
     from hfbench_aggregate.snapshot import newest
 
     snapshot = newest(store)
-    return accepted_submissions(snapshot, read_ledger(snapshot), executor)
-
-
-def _pairs(store: "Store", baseline: str, candidate: str, executor: "Executor") -> "list[Pair]":
-    from hfbench_aggregate.reduction import families
-    from hfbench_aggregate.selection import SelectionError, selected_pairs
-
-    submissions = _accepted(store, executor)
-    try:
-        return selected_pairs(families(submissions), baseline, candidate)
-    except SelectionError as error:
-        raise BadInputError(str(error)) from error
+    return accepted_submissions(snapshot, read_ledger(snapshot))
 
 
 def _training_groups(store: "Store") -> "list[TrainingGroup]":
@@ -174,28 +128,10 @@ def _training_groups(store: "Store") -> "list[TrainingGroup]":
     return groups
 
 
-def _print_comparisons(comparisons: "list[Comparison]", machines: list[str]) -> None:
-    from hfbench_aggregate.printing import comparison_text
-
-    pairs = list(zip(comparisons, machines, strict=True))
-    _print_texts(lambda width: [comparison_text(*pair, width) for pair in pairs])
-
-
 def _print_training(groups: "list[TrainingGroup]", output: str) -> None:
     from hfbench_aggregate.training.printing import report_markdown, report_text
 
     if output == "markdown":
         click.echo("\n".join(map(report_markdown, groups)))
     else:
-        _print_texts(lambda width: [report_text(group, width) for group in groups])
-
-
-def _print_texts(texts: "Callable[[int], list[Text]]") -> None:
-    """Print texts for a width in columns, with an empty line between them."""
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False, emoji=False)
-    for number, text in enumerate(texts(console.width)):
-        if number:
-            console.print()
-        console.print(text, soft_wrap=True)
+        print_texts(lambda width: [report_text(group, width) for group in groups])

@@ -1,34 +1,74 @@
 """Comparisons: the statistics applied to a pair of environments, as rows of a release."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from hfbench_aggregate.environments import Environment, hidden_differences
 from hfbench_aggregate.interleaving import interleaved_if_enough
+from hfbench_aggregate.levels import odd_sittings
+from hfbench_aggregate.machines import machine_differences
 from hfbench_aggregate.pairs import Pair
 from hfbench_aggregate.reduction import Arm, Family, run_flags
 from hfbench_aggregate.rounding import published
 from hfbench_aggregate.statistics import (
     Levelled,
+    MachineGrade,
     SittingSd,
     SittingSource,
     VersionComparison,
     centre,
     compare_versions,
     level_sittings,
+    machine_grade,
     sitting_sd,
 )
-from hfbench_aggregate.statistics.moments import BoolArray, FloatArray
+from hfbench_aggregate.statistics.constants import STUCK_FACTOR
+from hfbench_aggregate.statistics.flags import sitting_shift, stuck_runs
+from hfbench_aggregate.statistics.moments import BoolArray, FloatArray, IntArray
 from hfbench_aggregate.tables import ComparedCell, Comparison
-from hfbench_aggregate.wording import counted, percent, short_names, verdict_wording
+from hfbench_aggregate.wording import (
+    TOO_SMOOTH,
+    counted,
+    direction,
+    percent,
+    runs_shortage,
+    short_names,
+    verdict_wording,
+)
 
 _MS: Final = 1000.0
 _NOT_INTERLEAVED: Final = "not interleaved: its interval allows for the sittings to differ"
 
 
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A pair, with what the statistics say of each of its cells; arrays of shape (cells,)."""
+
+    pair: Pair
+    every: tuple[Arm, Arm]
+    """All measured process runs of baseline and candidate."""
+    used: tuple[Arm, Arm]
+    """Those that count."""
+    term: SittingSd
+    level: Levelled
+    result: VersionComparison
+
+    @property
+    def grade(self) -> MachineGrade | None:
+        """How quiet the machine was, over both versions; None where no cell has a spread."""
+        sides = (self.level.baseline, self.level.candidate)
+        return machine_grade(np.concatenate([centre(side).sd for side in sides]))
+
+
 def compare_pair(pair: Pair) -> Comparison:
     """Compare two environments in the cells of the pair."""
+    return comparison_of(judge(pair))
+
+
+def judge(pair: Pair) -> Judged:
+    """Apply the statistics to the cells of a pair, all at once."""
     cells = pair.cells
     every = pair.family.arm(pair.baseline, cells), pair.family.arm(pair.candidate, cells)
     a, b = interleaved_if_enough(*every)
@@ -42,6 +82,12 @@ def compare_pair(pair: Pair) -> Comparison:
         sittings_candidate=term.sittings_candidate,
         spent_df=level.spent_df,
     )
+    return Judged(pair, every, (a, b), term, level, result)
+
+
+def comparison_of(judged: Judged) -> Comparison:
+    """Return what was judged as a row of a release."""
+    pair, term, (a, b) = judged.pair, judged.term, judged.used
     return {
         "machine_key": pair.family.machine_key,
         "suite": pair.family.suite_title,
@@ -53,25 +99,30 @@ def compare_pair(pair: Pair) -> Comparison:
         "sitting_sd": published(term.sd.max(initial=0.0)) or 0.0,
         "sittings": [_sittings(a), _sittings(b)],
         "provisional": _provisional(term),
-        "tested": int(np.isfinite(result.q).sum()),
-        "warnings": [*_left_out(every, (a, b)), *_warnings(pair)],
-        "cells": _rows(pair, term, level, result),
+        "tested": int(np.isfinite(judged.result.q).sum()),
+        "warnings": [
+            *_left_out(judged.every, judged.used),
+            *odd_sittings(pair.family, judged.used),
+            *_shifted(judged),
+            *_warnings(pair),
+        ],
+        "cells": _rows(judged),
     }
 
 
-def _rows(
-    pair: Pair, term: SittingSd, level: Levelled, result: VersionComparison
-) -> list[ComparedCell]:
+def _rows(judged: Judged) -> list[ComparedCell]:
     """Turn the arrays of a comparison into rows."""
-    medians = [_milliseconds(x) for x in (level.baseline, level.candidate)]
+    pair, term, result = judged.pair, judged.term, judged.result
+    sides = (judged.level.baseline, judged.level.candidate)
+    medians, stuck = list(map(_milliseconds, sides)), list(map(_stuck, sides))
     rows = [_row(place, cell, result) for place, cell in enumerate(pair.cells)]
     apart = _compared(term) & ~term.interleaved & term.interleaved.any()
     _, candidate = short_names(pair.baseline.title, pair.candidate.title)
     for place, row in enumerate(rows):
         row["baseline_ms"], row["candidate_ms"] = (published(side[place]) for side in medians)
         row["flags"] = [_NOT_INTERLEAVED] if apart[place] else []
-        row["flags"] += _flags(pair, row["cell"], place, result)
-        row["wording"] = verdict_wording(row, candidate)
+        row["flags"] += _flags(judged, stuck, place)
+        row["wording"] = verdict_wording(row, candidate, runs_shortage(row["process_runs"]))
     return rows
 
 
@@ -81,15 +132,15 @@ def _row(place: int, cell: str, result: VersionComparison) -> ComparedCell:
         "cell": cell,
         "verdict": str(result.verdict[place]),
         "wording": "",
-        "ratio": _ratio(result.theta[place]),
-        "low": _ratio(result.low[place]),
-        "high": _ratio(result.high[place]),
-        "selected_low": _ratio(result.fcr_low[place]),
-        "selected_high": _ratio(result.fcr_high[place]),
+        "ratio": ratio_of(result.theta[place]),
+        "low": ratio_of(result.low[place]),
+        "high": ratio_of(result.high[place]),
+        "selected_low": ratio_of(result.fcr_low[place]),
+        "selected_high": ratio_of(result.fcr_high[place]),
         "p": published(result.p[place]),
         "q": published(result.q[place]),
         "p_equivalent": published(result.p_equivalent[place]),
-        "detectable": _ratio(result.detectable[place]),
+        "detectable": ratio_of(result.detectable[place]),
         "process_runs": [
             int(result.process_runs_baseline[place]),
             int(result.process_runs_candidate[place]),
@@ -100,7 +151,8 @@ def _row(place: int, cell: str, result: VersionComparison) -> ComparedCell:
     }
 
 
-def _ratio(theta: float) -> float | None:
+def ratio_of(theta: float) -> float | None:
+    """Return a log ratio as the ratio to publish; None if there is none."""
     with np.errstate(over="ignore"):  # an absurd interval has no end that could be published
         return published(np.exp(theta))
 
@@ -123,6 +175,17 @@ def _left_out(every: tuple[Arm, Arm], used: tuple[Arm, Arm]) -> list[str]:
     return [f"{noun} measured only one of the two and {verb} left out"] if number else []
 
 
+def _shifted(judged: Judged) -> list[str]:
+    """Say where most cells moved together, unless both versions come from the same sittings."""
+    shift = sitting_shift(judged.result.theta)
+    if judged.term.source is SittingSource.INTERLEAVED or not shift.shifted:
+        return []
+    change = direction(float(np.exp(shift.median)))
+    return [
+        f"the median of {shift.cells} cells is {change}: it may be the sitting, not the version"
+    ]
+
+
 def _compared(term: SittingSd) -> BoolArray:
     """Return which cells both sides measured."""
     return np.asarray((term.sittings_baseline > 0) & (term.sittings_candidate > 0))
@@ -134,7 +197,7 @@ def _interleaved(term: SittingSd) -> list[int]:
 
 
 def _provisional(term: SittingSd) -> str | None:
-    if term.source is not SittingSource.DEFAULT:
+    if term.source is not SittingSource.DEFAULT or not _compared(term).any():
         return None
     interleaved, compared = _interleaved(term)
     apart = _compared(term) & ~term.interleaved
@@ -147,19 +210,27 @@ def _provisional(term: SittingSd) -> str | None:
     return f"{reason}: how much sittings differ is not measured but assumed ({assumed})"
 
 
-def _flags(pair: Pair, cell: str, place: int, result: VersionComparison) -> list[str]:
+def _flags(judged: Judged, stuck: list[IntArray], place: int) -> list[str]:
     """Return the flags of both sides of a cell, each with its side."""
+    pair, result = judged.pair, judged.result
     sides = (
         ("baseline", pair.baseline, result.unstable_baseline, result.process_runs_baseline),
         ("candidate", pair.candidate, result.unstable_candidate, result.process_runs_candidate),
     )
     flags = []
-    for side, environment, unstable, count in sides:
-        found = run_flags(pair.family.runs_of(environment, cell))
+    for (side, environment, unstable, count), off in zip(sides, stuck, strict=True):
+        found = run_flags(pair.family.runs_of(environment, pair.cells[place]))
         if unstable[place]:
             found.append(f"unstable in {unstable[place]} of {count[place]}")
+        if off[place]:
+            found.append(f"stuck in {off[place]} of {count[place]}: {STUCK_FACTOR:g} times off")
         flags += [f"{side}: {flag}" for flag in found]
-    return flags
+    return flags + ([TOO_SMOOTH] if result.no_spread[place] else [])
+
+
+def _stuck(x: FloatArray) -> IntArray:
+    """Count the process runs of each cell that are several times off the others."""
+    return np.asarray(stuck_runs(x).stuck.sum(axis=1))
 
 
 def _warnings(pair: Pair) -> list[str]:
@@ -169,6 +240,7 @@ def _warnings(pair: Pair) -> list[str]:
     warnings = [
         f"{counted(unsupported, 'cell')} unsupported in both" if unsupported else None,
         hidden_differences(facts[pair.baseline], facts[pair.candidate]),
+        machine_differences(pair),
         _threads_differ(pair),
     ]
     return [warning for warning in warnings if warning]

@@ -2,10 +2,10 @@
 
 Two submissions corroborate each other when they come from different submitters, on machines of
 one machine key, and the cells that both measured took the same time within the equivalence
-margin. What nobody else has measured is self-reported, which is no reproach.
+margin. What follows for trust is said in `trust`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
@@ -20,9 +20,6 @@ from hfbench_aggregate.statistics.constants import ALPHA, EQUIVALENCE_MARGIN, LE
 from hfbench_aggregate.statistics.moments import FloatArray, moments, padded, winsorise
 from hfbench_aggregate.statistics.welch import moderated_welch
 
-SELF_REPORTED: Final = "self-reported"
-CORROBORATED: Final = "corroborated"
-"""The tiers of trust that can be computed."""
 LEAST_SHARE: Final = 0.5
 """More than this share of the cells that two submissions share must agree.
 
@@ -33,9 +30,10 @@ holds, while by chance it is found in at most ALPHA of the cells that differ by 
 
 @dataclass(frozen=True)
 class Corroboration:
-    """How one submission agrees with the one by another submitter that agrees with it most."""
+    """How one submission agrees with that of another submitter, `by`: in how many shared cells."""
 
     by: str
+    by_maintainer: bool
     shared: int
     agreeing: int
 
@@ -45,11 +43,12 @@ class Corroboration:
         return self.agreeing > LEAST_SHARE * self.shared
 
 
-def corroborations(family: Family) -> dict[str, Corroboration]:
+def corroborations(family: Family, maintainers: Collection[str] = ()) -> dict[str, Corroboration]:
     """Return the best corroboration of each submission of a family, by its sha256.
 
-    Only submissions that share a tested cell with one of another submitter are in it; `by` is the
-    other's sha256.
+    The best is one by a maintainer that holds, else the one that agrees in most of the shared
+    cells. Only submissions that share a tested cell with one of another submitter are in it; `by`
+    is the other's sha256.
     """
     rows = _rows_by_submission(family)
     found: dict[str, Corroboration] = {}
@@ -59,14 +58,15 @@ def corroborations(family: Family) -> dict[str, Corroboration]:
             *(padded([rows[side.sha256][key] for key in shared]) for side in (one, other))
         )
         for side, witness in ((one, other), (other, one)):
-            seen = Corroboration(witness.sha256, len(shared), agreeing)
+            by_maintainer = witness.submitter in maintainers
+            seen = Corroboration(witness.sha256, by_maintainer, len(shared), agreeing)
             if shared:
                 found[side.sha256] = max(found.get(side.sha256, seen), seen, key=_strength)
     return found
 
 
-def _strength(seen: Corroboration) -> tuple[float, int]:
-    return seen.agreeing / seen.shared, seen.shared
+def _strength(seen: Corroboration) -> tuple[bool, float, int]:
+    return seen.holds and seen.by_maintainer, seen.agreeing / seen.shared, seen.shared
 
 
 def _independent(submissions: list[Accepted]) -> Iterator[tuple[Accepted, Accepted]]:

@@ -1,10 +1,15 @@
-"""Publishing: the next release of a store, unless the last one says the same already."""
+"""Publishing: the next release of a store, unless the last one says the same already.
+
+A release is committed, then tagged. Whoever is killed in between leaves a release without a tag,
+which the next publishing adds before anything else, so that no more than one can be lacking.
+"""
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from hfbench_aggregate.ledger import read_ledger
 from hfbench_aggregate.loading import accepted_submissions
+from hfbench_aggregate.registry import read_registry
 from hfbench_aggregate.release import MANIFEST, build_release, says_the_same
 from hfbench_aggregate.snapshot import Snapshot, newest
 from hfbench_aggregate.stores.store import Change, Store, StoreError
@@ -26,13 +31,17 @@ def publish(store: Store) -> Publication:
     """Make the next release of a store, or return the last one if nothing has changed.
 
     Raises:
-        StoreError: there is no accepted submission, the ledger is broken, a document or the
-            last release is corrupt, or somebody else wrote meanwhile; there is no new release then.
+        StoreError: there is no accepted submission, the ledger is broken, a document, the registry
+            or the last release is corrupt, or somebody else wrote meanwhile; there is no new
+            release then.
     """
     snapshot = newest(store)
     ledger = read_ledger(snapshot)
     previous = last_manifest(snapshot)
-    files = build_release(accepted_submissions(snapshot, ledger), ledger, previous)
+    if previous is not None:
+        _tag_if_untagged(snapshot, previous["version"])
+    submissions, trusted = accepted_submissions(snapshot, ledger), read_registry(snapshot).trusted
+    files = build_release(submissions, ledger, previous, trusted)
     manifest: Manifest = strict_json(files[MANIFEST])
     new = previous is None or not says_the_same(manifest, previous)
     version = manifest["version"] if new or previous is None else previous["version"]
@@ -42,6 +51,13 @@ def publish(store: Store) -> Publication:
         revision = store.commit(snapshot.revision, Change(f"Release {version}", write))
         store.tag(version, revision)
     return Publication(version, path, new)
+
+
+def _tag_if_untagged(snapshot: Snapshot, version: str) -> None:
+    """Name the revision that a release came with, or else one that holds it, after the release."""
+    store, manifest = snapshot.store, release_path(version) / MANIFEST
+    if store.tagged(version) is None:
+        store.tag(version, store.last_change(manifest, snapshot.revision))
 
 
 def last_manifest(snapshot: Snapshot) -> Manifest | None:

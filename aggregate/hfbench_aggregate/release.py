@@ -12,12 +12,7 @@ from typing import Any, Final
 from hfbench_aggregate.break_even import break_even_rows
 from hfbench_aggregate.cells import cell_rows
 from hfbench_aggregate.comparison import compare_pair
-from hfbench_aggregate.corroboration import (
-    CORROBORATED,
-    SELF_REPORTED,
-    Corroboration,
-    corroborations,
-)
+from hfbench_aggregate.corroboration import Corroboration, corroborations
 from hfbench_aggregate.ledger import Ledger
 from hfbench_aggregate.loading import Accepted
 from hfbench_aggregate.notes import release_notes
@@ -35,6 +30,7 @@ from hfbench_aggregate.tables import (
     SuiteRow,
 )
 from hfbench_aggregate.training.report import training_rows
+from hfbench_aggregate.trust import Trusted, tier
 from hfbench_schema.canonical import canonical_bytes, sha256_hex
 from hfbench_schema.machine_key import machine_key, machine_title
 from hfbench_schema.reports import RULES_VERSION
@@ -50,7 +46,10 @@ _LIBRARIES = ("hfbench", "numpy", "scipy")
 
 
 def build_release(
-    submissions: Sequence[Accepted], ledger: Ledger, previous: Manifest | None
+    submissions: Sequence[Accepted],
+    ledger: Ledger,
+    previous: Manifest | None,
+    trusted: Trusted,
 ) -> dict[str, bytes]:
     """Return the bytes of every file of the next release, by file name.
 
@@ -58,15 +57,19 @@ def build_release(
         submissions: all accepted submissions, at least one, in the order of the ledger.
         ledger: where they were accepted.
         previous: the manifest of the release before, or None.
+        trusted: the accounts that vouch for submissions.
     """
     found = families(submissions)
     machines = machine_rows(submissions)
-    trust = {name: seen for family in found for name, seen in corroborations(family).items()}
+    witnessed = [corroborations(family, trusted.maintainers) for family in found]
+    seen = {name: best for family in witnessed for name, best in family.items()}
     cells: list[CellRow] = [row for family in found for row in cell_rows(family)]
     comparisons = [compare_pair(pair) for family in found for pair in version_pairs(family)]
     tables: dict[str, Any] = {
         "machines.json": machines,
-        "submissions.json": [submission_row(one, trust.get(one.sha256)) for one in submissions],
+        "submissions.json": [
+            submission_row(one, seen.get(one.sha256), trusted) for one in submissions
+        ],
         "cells.json": cells,
         "comparisons.json": comparisons,
     }
@@ -76,6 +79,7 @@ def build_release(
     manifest = _manifest(submissions, ledger, previous, _suites(found))
     counts = _process_runs(submissions)
     files[NOTES] = release_notes(manifest, previous, machines, counts, comparisons).encode()
+    manifest["trusted"] = trusted.row()
     manifest["tables"] = {name: sha256_hex(data) for name, data in sorted(files.items())}
     return {MANIFEST: canonical_bytes(manifest), **files}
 
@@ -121,7 +125,9 @@ def machine_rows(submissions: Sequence[Accepted]) -> list[MachineRow]:
     return [rows[key] for key in sorted(rows)]
 
 
-def submission_row(submission: Accepted, seen: Corroboration | None) -> SubmissionRow:
+def submission_row(
+    submission: Accepted, seen: Corroboration | None, trusted: Trusted
+) -> SubmissionRow:
     """Return the row of one submission, and who else measured what it did."""
     document = submission.document
     statuses = Counter(status for _, status in submission.statuses.elements())
@@ -142,7 +148,7 @@ def submission_row(submission: Accepted, seen: Corroboration | None) -> Submissi
         "environments": document["environments"],
         "process_runs": statuses.total(),
         "statuses": dict(statuses),
-        "trust": CORROBORATED if seen and seen.holds else SELF_REPORTED,
+        "trust": tier(submission.submitter, seen, trusted),
         "corroboration": _corroboration_row(seen) if seen else None,
     }
 

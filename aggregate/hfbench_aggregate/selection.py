@@ -32,7 +32,7 @@ _CONTENT = re.compile(r"[0-9a-f]{4,64}")
 
 
 class SelectionError(Exception):
-    """What was asked for is not in the store; the text says what is, or how to measure it."""
+    """What was asked for is not there; the text says what is, or how to measure it."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _builds_of(released: set[str], versions: set[str]) -> set[str]:
 
 
 def _requirement(text: str) -> Requirement:
-    """Parse one requirement; refuse what a store cannot answer, it knows versions only.
+    """Parse one requirement; refuse what documents cannot answer, they know versions only.
 
     What follows an @ is the content of what no index has: a commit, or the start of one.
     """
@@ -229,8 +229,8 @@ def _in_order(name: str, versions: set[str]) -> str:
 
 def _no_replicas(selector: Selector) -> str:
     return (
-        f"both sides are {selector.text}: that is an A/A comparison, and the store has no "
-        f"sitting with two replicas of it that hold the same packages. To measure them: "
+        f"both sides are {selector.text}: that is an A/A comparison, and there is no sitting with "
+        f"two replicas of it that hold the same packages. To measure them: "
         f"hfbench-submit run smoke --with {selector.text} --with {selector.text}"
     )
 

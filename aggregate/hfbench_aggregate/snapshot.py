@@ -14,6 +14,11 @@ class Snapshot:
     store: Store
     revision: Revision
 
+    @property
+    def name(self) -> str:
+        """For people: the folder, or the repository."""
+        return self.store.name
+
     def read(self, path: PurePosixPath) -> bytes:
         """Return the bytes of a file.
 

@@ -28,11 +28,19 @@ class SuiteRow(TypedDict):
     sha256: str
 
 
+class TrustedRow(TypedDict):
+    """Which accounts vouched for submissions; the provenance of each that is automation."""
+
+    maintainers: list[str]
+    automation: dict[str, str]
+
+
 class Manifest(TypedDict):
     """What a release was made from, and how: enough to rebuild it byte for byte.
 
     `as_of` is the moment of the newest ledger entry, not of the building. `tables` holds the
-    sha256 of every other file of the release, by file name.
+    sha256 of every other file of the release, by file name. `trusted` is what the registry said
+    then; releases of the first version have none.
     """
 
     schema: str
@@ -46,6 +54,7 @@ class Manifest(TypedDict):
     constants: dict[str, float]
     libraries: dict[str, str]
     suites: list[SuiteRow]
+    trusted: NotRequired[TrustedRow]
     tables: dict[str, str]
 
 
@@ -70,8 +79,8 @@ class SubmissionRow(TypedDict):
     """One submission in `submissions.json`.
 
     `statuses` counts process runs by status; `environments` are the labels for people. `trust` is
-    `self-reported` or `corroborated`; `corroboration` is None where nobody else measured the same;
-    releases of the first version have neither.
+    one of `trust.TIERS`; `corroboration` is None where nobody else measured the same; releases of
+    the first version have neither.
     """
 
     sha256: str

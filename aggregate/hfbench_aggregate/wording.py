@@ -1,14 +1,39 @@
 """Verdicts and figures as people read them."""
 
 from collections import Counter
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, TypedDict
 
-from hfbench_aggregate.statistics.constants import EQUIVALENCE_MARGIN, LEAST_PROCESS_RUNS
+from hfbench_aggregate.statistics.constants import (
+    EQUIVALENCE_MARGIN,
+    LEAST_CONTRIBUTORS,
+    LEAST_PROCESS_RUNS,
+)
 from hfbench_aggregate.statistics.verdict import Verdict
-from hfbench_aggregate.tables import ComparedCell, Comparison
+from hfbench_aggregate.tables import Comparison
 
 NOTHING: Final = "-"
 """Stands where there is no figure."""
+TOO_SMOOTH: Final = "all process runs took the same time: too smooth to be tested"
+"""Stands where nothing scatters, so that nobody knows the error."""
+
+
+class Judgement(TypedDict):
+    """What every row with a verdict has, on one machine or across contributors."""
+
+    verdict: str
+    ratio: float | None
+    low: float | None
+    high: float | None
+    detectable: float | None
+
+
+class Sides(TypedDict):
+    """What every comparison has: the titles of two environments."""
+
+    baseline: str
+    candidate: str
+    same_versions: bool
 
 
 def percent(share: float) -> str:
@@ -30,14 +55,27 @@ def span(low: float, high: float) -> str:
     return f"{percent(near - 1)} and {direction(far)}"
 
 
-def verdict_wording(row: ComparedCell, candidate: str) -> str:
-    """Say the verdict of one cell in a sentence; `candidate` names what was compared."""
+def runs_shortage(process_runs: Sequence[int]) -> str:
+    """Say how many process runs each version has, [baseline, candidate], and how many it needs."""
+    counts = "/".join(map(str, process_runs))
+    return f"needs >= {LEAST_PROCESS_RUNS} process runs per version, has {counts}"
+
+
+def contributors_shortage(contributors: int) -> str:
+    """Say how many contributors measured both versions, and how many it takes."""
+    return f"needs >= {LEAST_CONTRIBUTORS} contributors, has {contributors}"
+
+
+def verdict_wording(row: Judgement, candidate: str, shortage: str) -> str:
+    """Say the verdict of one cell in a sentence.
+
+    `candidate` names what was compared, `shortage` says what an insufficient cell lacks.
+    """
     ratio, low, high = row["ratio"], row["low"], row["high"]
     if row["verdict"] == Verdict.INSUFFICIENT:
-        counts = "/".join(str(count) for count in row["process_runs"])
-        return f"needs >= {LEAST_PROCESS_RUNS} process runs per version, has {counts}"
+        return shortage
     if ratio is None or low is None or high is None:
-        return "all process runs took the same time: too smooth to be tested"
+        return TOO_SMOOTH
     if row["verdict"] == Verdict.EQUIVALENT:
         ends = f"{direction(low)} to {direction(high)}"
         return f"within {percent(EQUIVALENCE_MARGIN)} of each other ({ends})"
@@ -67,13 +105,13 @@ def short_names(baseline: str, candidate: str) -> tuple[str, str]:
     return version_a, version_b
 
 
-def in_common(comparison: Comparison) -> str:
+def in_common(comparison: Sides) -> str:
     """Return what both environments share: `torch 2.13.0, Python 3.11`."""
     baseline, candidate = comparison["baseline"], comparison["candidate"]
     return ", ".join(part for part in baseline.split(", ") if part in candidate.split(", "))
 
 
-def heading(comparison: Comparison) -> str:
+def heading(comparison: Sides) -> str:
     """Name a comparison: `transformers 5.23.0 against 4.57.6`."""
     baseline, candidate = comparison["baseline"], comparison["candidate"]
     if comparison["same_versions"]:
@@ -84,11 +122,16 @@ def heading(comparison: Comparison) -> str:
 
 def summary(comparison: Comparison) -> str:
     """Say a comparison in a sentence: `transformers 5.23.0 against 4.57.6: 1 slower of 3 cells`."""
-    tally = Counter(row["verdict"] for row in comparison["cells"])
+    verdicts = tally(row["verdict"] for row in comparison["cells"])
+    return f"{heading(comparison)}: {verdicts}{_provisional(comparison)}"
+
+
+def tally(verdicts: Iterable[str]) -> str:
+    """Count verdicts, what changed first: `1 slower, 2 equivalent of 3 cells`."""
+    found = Counter(verdicts)
     order = (Verdict.SLOWER, Verdict.FASTER, *list(Verdict)[2:])
-    counts = ", ".join(f"{tally[verdict]} {verdict}" for verdict in order if tally[verdict])
-    total = counted(len(comparison["cells"]), "cell")
-    return f"{heading(comparison)}: {counts} of {total}{_provisional(comparison)}"
+    counts = ", ".join(f"{found[verdict]} {verdict}" for verdict in order if found[verdict])
+    return f"{counts} of {counted(found.total(), 'cell')}"
 
 
 def _provisional(comparison: Comparison) -> str:
@@ -112,6 +155,30 @@ def figure(value: float | None, *, grouped: bool = True) -> str:
         if value < limit:
             return f"{value:.{digits}f}"
     return f"{value:,.0f}" if grouped else f"{value:.0f}"
+
+
+def change_figure(ratio: float | None, low: float | None, high: float | None) -> str:
+    """Write a ratio as a change with its interval, for a table: `+3.2% [+1.1, +5.4]`."""
+    if ratio is None:
+        return NOTHING
+    return f"{_signed(ratio)}% {interval_figure(low, high)}".rstrip()
+
+
+def interval_figure(low: float | None, high: float | None) -> str:
+    """Write an interval of ratios for a table: `[-1.1, +5.4]`; nothing where there is none."""
+    return "" if low is None or high is None else f"[{_signed(low)}, {_signed(high)}]"
+
+
+def size_figure(ratio: float) -> str:
+    """Write how far a ratio is from 1, for a table: `3.2%`."""
+    size = abs(100 * (ratio - 1))
+    return f"{size:.{0 if size >= 99.95 else 1}f}%"
+
+
+def _signed(ratio: float) -> str:
+    """Write a ratio as a change with its sign, which what rounds to nothing has not."""
+    size = size_figure(ratio).removesuffix("%")
+    return size if size == "0.0" else ("+" if ratio >= 1 else "-") + size
 
 
 def q_value(q: float | None) -> str:

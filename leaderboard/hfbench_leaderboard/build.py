@@ -12,6 +12,7 @@ from hfbench_aggregate.environments import installed_versions
 from hfbench_leaderboard import charts, words
 from hfbench_leaderboard.comparison_view import comparison_views
 from hfbench_leaderboard.release_reader import MANIFEST, Release, ReleaseError, read_release
+from hfbench_leaderboard.sources import Source
 from hfbench_leaderboard.submission_view import submission_views
 from hfbench_schema.canonical import canonical_bytes
 
@@ -31,13 +32,14 @@ class SiteError(Exception):
     """The site cannot be written; the message says why and what to do."""
 
 
-def build_site(store: Path, output: Path, version: str | None = None) -> Path:
+def build_site(store: Path | Source, output: Path, version: str | None = None) -> Path:
     """Build the site of a release, the newest by default, and return the path of its first page.
 
     A reader of `output` sees the old site or the new one, never a part of either.
 
     Raises:
         ReleaseError: the release is not there, or not as it was published.
+        StoreError: the store does not answer.
         SiteError: `output` holds something that is not such a site, or cannot be written.
     """
     release = read_release(store, version)

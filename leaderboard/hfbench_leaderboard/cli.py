@@ -1,15 +1,32 @@
 """The command `hfbench-leaderboard`: build the website of a release, and look at it."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from hfbench_aggregate.stores.store import StoreError
 from hfbench_leaderboard.build import SiteError, build_site
 from hfbench_leaderboard.release_reader import ReleaseError
 from hfbench_leaderboard.server import HOST, ServeError, site_server
+from hfbench_leaderboard.sources import is_address, open_address
 from hfbench_schema import __version__
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+class _Store(click.ParamType[Path | str]):
+    """The path of a folder that is there, or an address, which is looked at later."""
+
+    name = "store"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path | str:
+        """Return an address as it is; refuse what is neither."""
+        if is_address(value):
+            return str(value)
+        return Path(_FOLDER.convert(value, param, ctx))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,18 +39,20 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("store", type=_FOLDER)
+@click.argument("store", type=_Store())
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="Folder of the site.  [default: site, beside the store]",
+    help="Folder of the site.  [default: site, beside the store's folder, or here]",
 )
 @click.option("--release", "version", help="Version to show.  [default: the newest]")
-def build(store: Path, output: Path | None, version: str | None) -> None:
-    """Build the website of a release in STORE."""
+def build(store: Path | str, output: Path | None, version: str | None) -> None:
+    """Build the website of a release in STORE: a folder, or hf://datasets/ORG/NAME."""
+    beside = Path() if isinstance(store, str) else store.resolve().parent
     try:
-        page = build_site(store, output or store.resolve().parent / "site", version)
-    except (ReleaseError, SiteError) as error:
+        source = open_address(store) if isinstance(store, str) else store
+        page = build_site(source, output or beside / "site", version)
+    except (ReleaseError, SiteError, StoreError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hfbench_aggregate.tables import (
@@ -17,12 +17,12 @@ from hfbench_aggregate.tables import (
     MemoryRow,
     SubmissionRow,
 )
+from hfbench_leaderboard.sources import Folder, Source
 from hfbench_schema.canonical import StrictJSONError, sha256_hex, strict_json
-from hfbench_schema.tree import RELEASES, release_path
+from hfbench_schema.tree import release_path
 
 MANIFEST = "manifest.json"
 NOTES = "NOTES.md"
-_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})*")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _ROWS: dict[str, type] = {
     "machines.json": MachineRow,
@@ -60,51 +60,43 @@ class Release:
     files: Mapping[str, bytes]
 
 
-def release_versions(store: Path) -> list[str]:
-    """Return the versions of the releases in a store, oldest first by number."""
-    folder = store / RELEASES
-    names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-    return sorted(filter(_VERSION.fullmatch, names), key=_by_number)
-
-
-def read_release(store: Path, version: str | None = None) -> Release:
+def read_release(store: Path | Source, version: str | None = None) -> Release:
     """Read one release, the newest by default.
 
     Raises:
         ReleaseError: there is none, or one of its files is missing or not as published.
+        StoreError: the store does not answer.
     """
-    chosen = _choose(store, version)
-    folder = store / release_path(chosen)
+    source = Folder(store) if isinstance(store, Path) else store
+    chosen = _choose(source, version)
+    folder = f"{source.name}/{release_path(chosen)}"
     try:
-        return _read(folder, chosen)
+        return _read(source, chosen)
     except ReleaseError as error:
         raise ReleaseError(
             f"release {chosen}: {error}. To mend it: restore {folder} from a backup, or delete "
-            f"that folder and make the release anew: hfbench-aggregate release {store}"
+            f"that folder and make the release anew: hfbench-aggregate release {source.name}"
         ) from error
 
 
-def _by_number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
-
-
-def _choose(store: Path, version: str | None) -> str:
-    versions = release_versions(store)
+def _choose(source: Source, version: str | None) -> str:
+    versions, name = source.releases(), source.name
     if not versions:
         raise ReleaseError(
-            f"{store} holds no release; to make one: hfbench-aggregate release {store}"
+            f"{name} holds no release; to make one: hfbench-aggregate release {name}"
         )
     if version is None:
         return versions[-1]
     if version not in versions:
-        raise ReleaseError(f"{store} holds no release {version}; it holds {', '.join(versions)}")
+        raise ReleaseError(f"{name} holds no release {version}; it holds {', '.join(versions)}")
     return version
 
 
-def _read(folder: Path, version: str) -> Release:
-    data = _bytes(folder, MANIFEST)
+def _read(source: Source, version: str) -> Release:
+    folder = release_path(version)
+    data = _bytes(source, folder / MANIFEST)
     manifest = _manifest(data, version)
-    files = {name: _table(folder, name, manifest) for name in sorted(manifest["tables"])}
+    files = {name: _table(source, folder / name, manifest) for name in sorted(manifest["tables"])}
     rows = {name: _rows(name, files, row) for name, row in _ROWS.items()} | {
         name: _rows(name, files, row) if name in files else []
         for name, row in _OPTIONAL_ROWS.items()
@@ -125,13 +117,13 @@ def _read(folder: Path, version: str) -> Release:
     )
 
 
-def _bytes(folder: Path, name: str) -> bytes:
+def _bytes(source: Source, path: PurePosixPath) -> bytes:
     try:
-        return (folder / name).read_bytes()
+        return source.read(path)
     except FileNotFoundError:
-        raise ReleaseError(f"{name} is missing") from None
+        raise ReleaseError(f"{path.name} is missing") from None
     except OSError as error:
-        raise ReleaseError(f"{name} cannot be read ({error.strerror})") from error
+        raise ReleaseError(f"{path.name} cannot be read ({error.strerror})") from error
 
 
 def _json(data: bytes, name: str) -> Any:
@@ -155,10 +147,10 @@ def _manifest(data: bytes, version: str) -> Manifest:
     return manifest
 
 
-def _table(folder: Path, name: str, manifest: Manifest) -> bytes:
-    data = _bytes(folder, name)
-    if sha256_hex(data) != manifest["tables"][name]:
-        raise ReleaseError(f"{name} is corrupt: its sha256 is not the one in the manifest")
+def _table(source: Source, path: PurePosixPath, manifest: Manifest) -> bytes:
+    data = _bytes(source, path)
+    if sha256_hex(data) != manifest["tables"][path.name]:
+        raise ReleaseError(f"{path.name} is corrupt: its sha256 is not the one in the manifest")
     return data
 
 

@@ -4,8 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from hfbench_aggregate.tables import MachineRow, SubmissionRow
+from hfbench_aggregate.trust import ATTESTED
 from hfbench_leaderboard.release_reader import Release
-from hfbench_leaderboard.words import counted
+from hfbench_leaderboard.words import TRUST_EXPLANATIONS, counted
 from hfbench_schema.submission import MEASURED_STATUSES
 
 
@@ -20,12 +21,39 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Witness:
+    """The submission of somebody else that agrees with one: in `agreeing` of `shared` cells."""
+
+    sha256: str
+    submitter: str
+    agreeing: int
+    shared: int
+
+
+@dataclass(frozen=True)
+class TrustView:
+    """What stands behind a submission: the tier, what it means, and the evidence there is.
+
+    `provenance` is what the registry said of the account, if that is of automation.
+    """
+
+    tier: str
+    meaning: str
+    provenance: str | None
+    witness: Witness | None
+
+
+@dataclass(frozen=True)
 class SubmissionView:
-    """One submission; `failures` counts the process runs of each."""
+    """One submission; `failures` counts the process runs of each.
+
+    `trust` is None in releases that do not tell.
+    """
 
     facts: SubmissionRow
     machine: MachineRow
     failures: list[tuple[Failure, str]]
+    trust: TrustView | None
 
 
 def submission_views(release: Release) -> list[SubmissionView]:
@@ -33,10 +61,34 @@ def submission_views(release: Release) -> list[SubmissionView]:
     machines = {row["machine_key"]: row for row in release.machines}
     failures = _failures(release)
     views = [
-        SubmissionView(row, machines[row["machine_key"]], failures.get(row["sha256"], []))
+        SubmissionView(
+            facts=row,
+            machine=machines[row["machine_key"]],
+            failures=failures.get(row["sha256"], []),
+            trust=_trust(row, release) if "trust" in row else None,
+        )
         for row in release.submissions
     ]
     return sorted(views, key=lambda view: view.facts["started_at"], reverse=True)
+
+
+def _trust(row: SubmissionRow, release: Release) -> TrustView:
+    tier, trusted = row["trust"], release.manifest.get("trusted")
+    automation = trusted["automation"] if trusted else {}
+    return TrustView(
+        tier=tier,
+        meaning=TRUST_EXPLANATIONS[tier],
+        provenance=automation.get(row["submitter"]) if tier == ATTESTED else None,
+        witness=_witness(row, release),
+    )
+
+
+def _witness(row: SubmissionRow, release: Release) -> Witness | None:
+    seen = row.get("corroboration")
+    if seen is None:
+        return None
+    (other,) = (one for one in release.submissions if one["sha256"] == seen["by"])
+    return Witness(seen["by"], other["submitter"], seen["agreeing"], seen["shared"])
 
 
 def _failures(release: Release) -> dict[str, list[tuple[Failure, str]]]:

@@ -42,6 +42,17 @@ STATUS_EXPLANATIONS = {
 }
 """Every status of a process run, explained, in the order of the method page."""
 
+TRUST_EXPLANATIONS = {
+    "self-reported": "Nobody else has measured the same yet, or too little agreed. What stands "
+    "here is the word of its submitter.",
+    "corroborated": "Another submitter, on a machine with the same machine key, took the same time "
+    "in more than half of the cells that both measured.",
+    "attested": "It came from an account of automation, whose provenance the maintainers know.",
+    "reproduced": "A maintainer has measured it again, and took the same time in more than half of "
+    "the cells that both measured.",
+}
+"""Every tier of trust, explained, from the least to the most."""
+
 VERDICT_SYMBOLS = {
     "slower": "\N{BLACK UP-POINTING TRIANGLE}",
     "faster": "\N{BLACK DOWN-POINTING TRIANGLE}",

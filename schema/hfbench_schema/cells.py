@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 _ID = re.compile(
     r"(?P<suite>[a-z0-9-]+)/(?P<model>[a-z0-9.-]+)"
@@ -50,6 +51,7 @@ class Cell:
         )
 
 
+@lru_cache(maxsize=4096)  # more than any suite has cells; a document names each many times
 def parse_cell(cell_id: str) -> Cell:
     """Read a cell id.
 

@@ -4,26 +4,39 @@ import contextlib
 import getpass
 import re
 import socket
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-_SECRETS: Final = {
-    "a token of the Hugging Face Hub": r"\bhf_[A-Za-z0-9]{20,}",
-    "a token of GitHub": r"\b(?:gh[opsur]_[A-Za-z0-9]{20,}|github_pat_\w{20,})",
-    "a token of GitLab": r"\bglpat-[\w-]{20,}",
-    "a key of AWS": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
-    "a token of Slack": r"\bxox[abposr]-[\w-]{10,}",
-    "an API key": r"\bsk-[\w-]{20,}",
-    "a key of Google": r"\bAIza[\w-]{35}",
-    "a private key": r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?s:.*)",
-    "a signed web token": r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*",
-    "a password in an address": r"(?<=://)[^\s/:@]{0,256}:[^\s/@]{1,256}@",
+_SECRETS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
+    "a token of the Hugging Face Hub": (("hf_",), r"\bhf_[A-Za-z0-9]{20,}"),
+    "a token of GitHub": (
+        ("gho_", "ghp_", "ghs_", "ghu_", "ghr_", "github_pat_"),
+        r"\b(?:gh[opsur]_[A-Za-z0-9]{20,}|github_pat_\w{20,})",
+    ),
+    "a token of GitLab": (("glpat-",), r"\bglpat-[\w-]{20,}"),
+    "a key of AWS": (("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    "a token of Slack": (("xox",), r"\bxox[abposr]-[\w-]{10,}"),
+    "an API key": (("sk-",), r"\bsk-[\w-]{20,}"),
+    "a key of Google": (("AIza",), r"\bAIza[\w-]{35}"),
+    "a private key": (
+        ("-----BEGIN ",),
+        r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?s:.*)",
+    ),
+    "a signed web token": (("eyJ",), r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*"),
+    "a password in an address": (("://",), r"(?<=://)[^\s/:@]{0,256}:[^\s/@]{1,256}@"),
 }
-"""The forms of secrets that say what they are, as their issuers document them."""
-_SECRET = {what: re.compile(form) for what, form in _SECRETS.items()}
+"""The forms of secrets that say what they are, as their issuers document them.
+
+Before each stand the marks of which any such secret, or what is around it, has one.
+"""
+_SECRET = {what: (marks, re.compile(form)) for what, (marks, form) in _SECRETS.items()}
 _HOME = re.compile(
     r"(?:/home/|/Users/|/root\b|/private/var/|\\\\\w+\\|[A-Za-z]:\\Users\\)[^\s'\":,;)]*"
 )
+_HOME_MARKS: Final = ("/home/", "/Users/", "/root", "/private/var/", "\\")
+_MARKS: Final = (*(m for marks, _ in _SECRETS.values() for m in marks), *_HOME_MARKS, "@")
+"""One of them is in every text that is not public, but for addresses of machines."""
 # Each word is tried once, from its start: what is searched may be one long word.
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]+\.[\w.]+")
 _IP_OR_MAC = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b(?!\.)|(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}")
@@ -39,7 +52,7 @@ def find_private(text: str) -> str | None:
 
 def find_secret(text: str) -> str | None:
     """Return what kind of secret `text` holds, never the secret itself, or None."""
-    return next((what for what, form in _SECRET.items() if form.search(text)), None)
+    return next((what for what, (_, form) in _SECRET.items() if form.search(text)), None)
 
 
 def find_address(text: str) -> str | None:
@@ -51,12 +64,21 @@ def find_address(text: str) -> str | None:
     return found.group() if found else None
 
 
+def is_plainly_public(texts: Collection[str]) -> bool:
+    """Return True where none of the functions above finds anything in any of the texts, surely.
+
+    To look for marks in all of them at once costs a tenth of searching each for each form.
+    """
+    joined = "\0".join(texts)
+    return not (any(mark in joined for mark in _MARKS) or _IP_OR_MAC.search(joined))
+
+
 def scrub(text: str) -> str:
     """Return `text` without secrets, folders, addresses and the names of this user and host.
 
     Of a path only the file's name stays, so that a traceback can still be read.
     """
-    for form in _SECRET.values():
+    for _, form in _SECRET.values():
         text = form.sub("<secret>", text)
     text = _PATH.sub("", text)
     text = _EMAIL.sub("<address>", _HOME.sub("<home>", text))

@@ -5,7 +5,8 @@ makes none, but an odd clock might.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from itertools import chain, pairwise
 from typing import Final
 
@@ -29,18 +30,62 @@ def check_copies(document: Submission) -> Iterator[Finding]:
 
 def check_disguised_copies(document: Submission) -> Iterator[Finding]:
     """HFB103: no times are another process run's, put in another order, shifted or scaled."""
-    runs = document["process_runs"]
-    gaps: dict[tuple[int, ...], int] = {}
-    orders: dict[tuple[int, ...], int] = {}
-    for index, times in enumerate(map(timed_iterations, runs)):
-        if len(set(times)) < LEAST_DISTINCT:
-            continue
-        by_gaps = gaps.setdefault(_gaps(times), index)
-        by_order = orders.setdefault(_order(times), index)
-        first, how = (by_gaps, "the same gaps") if by_gaps < index else (by_order, "the same order")
-        if first < index and timed_iterations(runs[first]) != times:
-            pointer = f"/process_runs/{index}/iterations_ns"
+    every = enumerate(map(compared_times, document["process_runs"]))
+    times = {index: some for index, some in every if _tells(some)}
+    late = {index: _late(document["process_runs"][index], some) for index, some in times.items()}
+    glances = {index: _glance(some, late[index]) for index, some in times.items()}
+    by_gaps = _first_alike(times, {index: span for index, (span, _) in glances.items()}, _gaps)
+    ends = {index: ends for index, (_, ends) in glances.items() if _tells(late[index])}
+    by_order = _first_alike(late, ends, _order)
+    for index, some in times.items():
+        first, how = by_gaps.get(index), "the same gaps"
+        if first is None:
+            first, how = by_order.get(index), "the same order"
+        if first is not None and times[first] != some:
+            field = _durations(document["process_runs"][index])[0]
+            pointer = f"/process_runs/{index}/{field}"
             yield finding("HFB103", pointer, other=f"/process_runs/{first}", how=how)
+
+
+def compared_times(run: ProcessRun) -> list[int]:
+    """Return the times of a process run in which a disguised copy shows, in ns; [] if in none.
+
+    Of latency they are the timed iterations, of a training its first rank's steps. A cold start
+    has five calls, which are too few to tell; equal ones are a copy (HFB043).
+    """
+    return run["training"]["steps_ns"][0] if "training" in run else timed_iterations(run)
+
+
+def _late(run: ProcessRun, times: list[int]) -> list[int]:
+    """Return those of the times whose order is chance: at first all trainings become quicker."""
+    return times[len(times) // 2 :] if "training" in run else times
+
+
+def _tells(times: list[int]) -> bool:
+    """Whether there are enough different times to tell a copy from chance."""
+    few = times[: 2 * LEAST_DISTINCT]
+    return len(set(few)) >= LEAST_DISTINCT or len(set(times)) >= LEAST_DISTINCT
+
+
+def _first_alike(
+    times: Mapping[int, list[int]],
+    glances: Mapping[int, Hashable],
+    look: Callable[[list[int]], Hashable],
+) -> dict[int, int]:
+    """Return the first of the times that look the same, by the number of each later one.
+
+    What looks the same is the same at a glance, which costs a tenth: only that is looked at.
+    """
+    groups: defaultdict[Hashable, list[int]] = defaultdict(list)
+    for index, glance in glances.items():
+        groups[glance].append(index)
+    found: dict[int, int] = {}
+    for group in (group for group in groups.values() if len(group) > 1):
+        firsts: dict[Hashable, int] = {}
+        for index in group:
+            if (first := firsts.setdefault(look(times[index]), index)) < index:
+                found[index] = first
+    return found
 
 
 def times_sketch(document: Submission) -> frozenset[str]:
@@ -52,10 +97,22 @@ def times_sketch(document: Submission) -> frozenset[str]:
     """
     hashes = {
         hashlib.sha256(repr(_gaps(times)).encode()).hexdigest()[:16]
-        for times in map(timed_iterations, document["process_runs"])
-        if len(set(times)) >= LEAST_DISTINCT
+        for times in map(compared_times, document["process_runs"])
+        if _tells(times)
     }
     return frozenset(sorted(hashes)[:SKETCH_SIZE])
+
+
+def _glance(times: list[int], late: list[int]) -> tuple[Hashable, Hashable]:
+    """Return a part of what `_gaps` tells of all times, and of what `_order` tells of late ones.
+
+    These are the span, and where the first shortest and the last longest time are.
+    """
+    shortest, longest = min(late), max(late)
+    ends = len(late), late.index(shortest), late[::-1].index(longest)
+    if late is not times:
+        shortest, longest = min(times), max(times)
+    return (len(times), longest - shortest), ends
 
 
 def _gaps(times: list[int]) -> tuple[int, ...]:

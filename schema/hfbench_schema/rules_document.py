@@ -1,12 +1,12 @@
 """Rules on what a well-formed submission says (HFB020 onwards). Each takes the document."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Final
 
-from hfbench_schema.privacy import find_address, find_private, find_secret
+from hfbench_schema.privacy import find_address, find_private, find_secret, is_plainly_public
 from hfbench_schema.reports import Finding, finding
 from hfbench_schema.rules_bytes import is_numbers
 from hfbench_schema.rules_contamination import check_contamination, check_watched
@@ -150,6 +150,9 @@ def check_moments(document: Submission, now: datetime) -> Iterator[Finding]:
 
 def check_privacy(document: Submission) -> Iterator[Finding]:
     """HFB084, HFB085: no text names a person or a host, or holds a secret."""
+    # Hardly any document has something to be looked at, text by text.
+    if is_plainly_public(_distinct_texts(document)):
+        return
     for pointer, text in _texts(document):
         if secret := find_secret(text):
             yield finding("HFB085", pointer, what=secret)
@@ -158,6 +161,21 @@ def check_privacy(document: Submission) -> Iterator[Finding]:
             what = find_address(text)
         if what is not None:
             yield finding("HFB084", pointer, what=what)
+
+
+def _distinct_texts(document: Submission) -> set[str]:
+    """Return every string in a document, keys left out."""
+    found: set[str] = set()
+    waiting: list[Iterable[object]] = [document.values()]
+    while waiting:
+        for item in waiting.pop():
+            if isinstance(item, str):
+                found.add(item)
+            elif isinstance(item, dict):
+                waiting.append(item.values())
+            elif isinstance(item, list) and not is_numbers(item):
+                waiting.append(item)
+    return found
 
 
 def _texts(value: object, pointer: str = "") -> Iterator[tuple[str, str]]:

@@ -5,13 +5,14 @@ stored, and counted once a maintainer has looked.
 """
 
 from collections.abc import Iterator
+from functools import cache, partial
 from typing import Final
 
 from hfbench_schema.cells import Cell
 from hfbench_schema.devices import Peak, accelerator_peak, processor_peak
 from hfbench_schema.reports import Finding, finding
 from hfbench_schema.rules_places import cell_of
-from hfbench_schema.submission import Machine, ProcessRun, Submission, timed_iterations
+from hfbench_schema.submission import Machine, Submission, timed_iterations
 from hfbench_schema.suites import Suite
 from hfbench_schema.work import least_operations, least_weights
 
@@ -23,16 +24,19 @@ LARGEST_CACHE: Final = 512 * 2**20
 
 def check_physics(document: Submission, suite: Suite) -> Iterator[Finding]:
     """HFB100, HFB101, HFB102: no call was faster than its device can be, as far as is known."""
-    machine, unknown = document["machine"], set()
+    unknown = set()
+    # A document has few cells and many process runs.
+    device_of = cache(partial(_device, document["machine"]))
+    work_of = cache(partial(_least_work, suite))
     for index, run in enumerate(document["process_runs"]):
         cell, timed = cell_of(run), timed_iterations(run)
         if cell is None or not timed or cell.model not in suite.models:
             continue
-        device, peak = _device(machine, cell)
+        device, peak = device_of(cell)
         if peak is None:
             unknown.add(device)
             continue
-        yield from _check_call(suite, cell, run, min(timed) / 1e9, peak, index)
+        yield from _check_call(cell, work_of(cell), min(timed) / 1e9, peak, index)
     yield from (finding("HFB102", "/machine", device=device) for device in sorted(unknown))
 
 
@@ -48,20 +52,25 @@ def _device(machine: Machine, cell: Cell) -> tuple[str, Peak | None]:
     return ", ".join(dict.fromkeys(names)), max(known, key=lambda peak: peak.half)
 
 
+def _least_work(suite: Suite, cell: Cell) -> tuple[int, int]:
+    """Return the operations of a call, and the bytes of weights that it uses, at least."""
+    size = least_weights(suite, cell.model) * (4 if cell.precision == "fp32" else 2)
+    return least_operations(suite, cell), size
+
+
 def _check_call(
-    suite: Suite, cell: Cell, run: ProcessRun, seconds: float, peak: Peak, index: int
+    cell: Cell, work: tuple[int, int], seconds: float, peak: Peak, index: int
 ) -> Iterator[Finding]:
-    pointer = f"/process_runs/{index}/iterations_ns"
-    rate, limit = least_operations(suite, cell) / seconds, peak.operations(cell.precision)
+    pointer, (operations, size) = f"/process_runs/{index}/iterations_ns", work
+    rate, limit = operations / seconds, peak.operations(cell.precision)
     if rate > ALLOWANCE * limit:
         yield finding(
-            "HFB100", pointer, cell=run["cell"], rate=_tera(rate), limit=_tera(limit),
+            "HFB100", pointer, cell=cell.id, rate=_tera(rate), limit=_tera(limit),
             device=peak.name,
         )  # fmt: skip
-    size = least_weights(suite, cell.model) * (4 if cell.precision == "fp32" else 2)
     if peak.bandwidth and size > LARGEST_CACHE and size / seconds > ALLOWANCE * peak.bandwidth:
         yield finding(
-            "HFB101", pointer, cell=run["cell"], rate=f"{size / seconds / 1e9:.3g}",
+            "HFB101", pointer, cell=cell.id, rate=f"{size / seconds / 1e9:.3g}",
             limit=f"{peak.bandwidth / 1e9:.3g}", device=peak.name,
         )  # fmt: skip
 

@@ -13,6 +13,7 @@ from hfbench_schema.submission import (
     SECOND_ATTEMPTS,
     ProcessRun,
     Submission,
+    is_adaptive,
     role_of,
     wanted_process_runs,
 )
@@ -62,8 +63,8 @@ def check_attempts(document: Submission) -> Iterator[Finding]:
 def _planned_process_runs(document: Submission) -> int:
     """Return how many first attempts were planned at most.
 
-    That is more than there are where cells were given up. With a budget, what was begun was
-    planned.
+    That is more than there are where cells were given up. Where process runs were chosen as the
+    sitting went, what was begun was planned.
     """
     protocol, runs = document["protocol"], document["process_runs"]
     begun: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
@@ -72,7 +73,7 @@ def _planned_process_runs(document: Submission) -> int:
     planned = 0
     for cell, _, role in {(run["cell"], run["environment"], role_of(run)) for run in runs}:
         wanted = wanted_process_runs(role, protocol["process_runs"])
-        blocks = len(begun[cell, role]) if "budget_s" in protocol else wanted
+        blocks = len(begun[cell, role]) if is_adaptive(protocol) else wanted
         # Of the two states of caches that a cold start has, the second may never be reached.
         planned += blocks * (2 if role == "cold" else 1)
     return planned
@@ -102,8 +103,8 @@ def _wrong_caches(role: str, caches: str | None) -> str:
 def check_counts(document: Submission) -> Iterator[Finding]:
     """HFB040: as many process runs were measured as were asked for.
 
-    A budget asks for what fits into it, so that what was tried is what was asked for. A cell
-    that cannot be measured says so itself.
+    Where process runs were chosen as the sitting went, what was tried is what was asked for. A
+    cell that cannot be measured says so itself.
     """
     protocol = document["protocol"]
     labels = [environment["label"] for environment in document["environments"]]
@@ -119,7 +120,7 @@ def check_counts(document: Submission) -> Iterator[Finding]:
     for key, places in tried.items():
         cell, index, role, _ = key
         wanted = wanted_process_runs(role, protocol["process_runs"])
-        if "budget_s" in protocol:
+        if is_adaptive(protocol):
             wanted = len(places)
         lacking = (count := measured[key]) < wanted and key not in hopeless
         if lacking and index < len(labels):

@@ -73,6 +73,7 @@ class Protocol(TypedDict):
     order: str
     roles: NotRequired[list[str]]
     budget_s: NotRequired[int]
+    detect_ppm: NotRequired[int]
     nodes: NotRequired[int]
     process_runs: int
     iterations: NotRequired[int]
@@ -308,6 +309,11 @@ def role_of(process_run: ProcessRun) -> str:
 def wanted_process_runs(role: str, process_runs: int) -> int:
     """Return how many process runs a role gets where latency gets `process_runs`."""
     return min(process_runs, FEWER_PROCESS_RUNS.get(role, process_runs))
+
+
+def is_adaptive(protocol: Protocol) -> bool:
+    """Tell whether process runs were chosen as the sitting went, and not planned beforehand."""
+    return "budget_s" in protocol or "detect_ppm" in protocol
 
 
 def compared_versions(

@@ -10,6 +10,7 @@ from jsonschema_rs import Draft202012Validator, ValidationError
 
 from hfbench_schema import rules_bytes, rules_document, timestamps
 from hfbench_schema.canonical import StrictJSONError, sha256_hex, strict_json
+from hfbench_schema.plain import plain_document
 from hfbench_schema.reports import Finding, Report, finding
 from hfbench_schema.submission import SUBMISSION_SCHEMA, submission_json_schema
 
@@ -34,6 +35,24 @@ def _all_findings(data: bytes, sha256: str, name: str | None, now: datetime) -> 
     """Yield findings stage by stage; a stage runs only on what the stages before let through."""
     if name is not None:
         yield from rules_bytes.check_name(name, sha256)
+    document = plain_document(data)
+    if document is not None and _is_well_formed(document):
+        yield from rules_document.document_findings(document, now)
+    else:
+        yield from _close_findings(data, now)
+
+
+def _is_well_formed(document: Any) -> bool:
+    """Return True where the stages before the rules on documents surely find nothing.
+
+    The schema bounds every integer and how deep a document is.
+    """
+    is_one = isinstance(document, dict) and document.get("schema") == SUBMISSION_SCHEMA
+    return is_one and _validator().is_valid(document)
+
+
+def _close_findings(data: bytes, now: datetime) -> Iterator[Finding]:
+    """Yield findings about any bytes: the truth, of which the above is a shortcut."""
     sizes = [*rules_bytes.check_size(data)] or [*rules_bytes.check_depth(data)]
     if sizes:
         yield from sizes

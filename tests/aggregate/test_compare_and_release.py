@@ -38,7 +38,7 @@ def call(*arguments: str | Path, width: int = 80) -> Result:
 def compared(folder: Path, *arguments: str) -> list[dict[str, Any]]:
     result = call("compare", folder, *arguments, "--format", "json")
     assert result.exit_code == 0, result.output
-    found: list[dict[str, Any]] = json.loads(result.output)
+    found: list[dict[str, Any]] = json.loads(result.output)["machines"]
     return found
 
 

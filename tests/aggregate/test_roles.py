@@ -39,7 +39,7 @@ def store_with(folder: Path, *documents: Document) -> Path:
 def compare(folder: Path, *arguments: str) -> Any:
     result = CliRunner().invoke(main, ["compare", str(folder), *arguments, "--format", "json"])
     assert result.exit_code == 0, result.output
-    return json.loads(result.output)
+    return json.loads(result.output)["machines"]
 
 
 def contaminate(run: Document) -> None:

@@ -115,6 +115,16 @@ def test_a_tag_names_one_revision_for_ever(store: Store) -> None:
         store.tag("2026.11.1", new)
     with pytest.raises(StoreError, match=r"2026\.11\.1"):
         store.tag("2026.11.1", old)
+    assert store.tagged("2026.11.1") == new
+    assert store.tagged("2026.11.2") is None
+
+
+def test_the_last_change_of_a_file_is_known_where_history_is(store: Store) -> None:
+    made = write(store, DOCUMENT, b"{}")
+    later = write(store, LEDGER_FILE, b"1\n")
+    expected = later if isinstance(store, LocalStore) else made
+    assert store.last_change(DOCUMENT, later) == expected
+    assert store.last_change(LEDGER_FILE, later) == later
 
 
 def test_a_proposal_waits_until_it_is_settled(place: Place, store: Store) -> None:

@@ -1,16 +1,14 @@
 """Studies with known truth: error rates, power and coverage of centres and comparisons.
 
-Noise profiles: on a `clean` machine the sd between process runs of a cell is .3 to 1 %,
-log-uniform over cells, and normal; on a `typical` one .3 to 3 %, runs are skewed to the slow
-side, and one in fifty is a spike; on a `bimodal` one a run is in a slow mode, 4 sd off, with
-probability .3 in every third cell. Arms are interleaved but for the study of sittings. Run
-with `-s` to see the figures.
+Noise profiles are those of `generator`, at the level of process runs. Arms are interleaved but
+for the study of sittings. Run with `-s` to see the figures.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from tests.calibration.generator import BIMODAL, CLEAN, TYPICAL, process_sd, scatter
 
 from hfbench_aggregate.statistics import (
     VersionComparison,
@@ -22,23 +20,17 @@ from hfbench_aggregate.statistics import (
 
 CELLS = 500
 STUDIES = 60
-PROFILES = ["clean", "typical", "bimodal"]
+PROFILES = {"clean": CLEAN, "typical": TYPICAL, "bimodal": BIMODAL}
 LEAST_POWER = {3: 0.35, 5: 0.60, 10: 0.80}
 
 
 def _noise(rng: np.random.Generator, sd: np.ndarray, runs: int, profile: str) -> np.ndarray:
     """Draw process runs of each cell, of mean 0 before spikes and modes."""
-    shape = (sd.size, runs)
-    if profile == "clean":
-        return sd[:, None] * rng.standard_normal(shape)
-    skewed = 0.95 * rng.standard_normal(shape) + 0.22 * (rng.gamma(2, size=shape) - 2)
-    spike = (rng.random(shape) < 0.02) * rng.exponential(3, shape)
-    slow = 4 * ((rng.random(shape) < 0.3) & (np.arange(sd.size) % 3 == 0)[:, None])
-    return sd[:, None] * (skewed + spike + (slow if profile == "bimodal" else 0))
+    return np.asarray(sd[:, None] * scatter(rng, PROFILES[profile], (sd.size, runs)))
 
 
 def _sd(rng: np.random.Generator, profile: str) -> np.ndarray:
-    return np.exp(rng.uniform(np.log(0.003), np.log(0.01 if profile == "clean" else 0.03), CELLS))
+    return process_sd(rng, PROFILES[profile], CELLS)
 
 
 def _studies(
@@ -109,7 +101,7 @@ def test_false_discoveries_power_and_coverage(runs: int, profile: str) -> None:
     )
     assert false <= 0.08
     assert power[0.05] >= LEAST_POWER[runs] or profile == "bimodal"
-    assert 0.93 <= covered <= 0.97
+    assert 0.935 <= covered <= 0.965
     assert selected.mean() >= 0.92
     assert wrong <= 0.05
 
@@ -129,37 +121,41 @@ def test_intervals_of_centres_cover(runs: int) -> None:
         found = centre(_noise(rng, sd, runs, "typical"))
         hits.append(np.abs(found.centre - truth * sd) <= found.half_width)
     _report(f"centre, P={runs}: coverage {np.mean(hits):.2%}")
-    assert 0.93 <= np.mean(hits) <= 0.97
+    assert 0.935 <= np.mean(hits) <= 0.965
 
 
 @pytest.mark.parametrize("sittings", [1, 2])
 def test_versions_measured_in_sittings_of_their_own(sittings: int) -> None:
-    """Sittings differ by .7 %, half of it common to all cells; six process runs a version."""
+    """Sittings differ by .7 %, half of it common to all cells; six process runs a version.
+
+    A tenth of the cells changed by 5 %.
+    """
     rates: dict[str, list[float]] = {"with": [], "without": []}
-    calls = []
+    false = []
     for seed in range(STUDIES):
         rng = np.random.default_rng([sittings, seed, 2])
         sd = _sd(rng, "typical")
         numbers = np.tile(np.arange(6) % sittings, (CELLS, 1))
+        effect = np.where(rng.random(CELLS) < 0.1, rng.choice([-0.05, 0.05], CELLS), 0.0)
         a, b = (_noise(rng, sd, 6, "typical") + _shift(rng, sittings)[:, numbers[0]] for _ in "ab")
         term = sitting_sd(a, b, numbers, numbers + sittings)
         for name, factor in (("with", 1), ("without", 0)):
             found = compare_versions(
                 a,
-                b,
+                b + effect[:, None],
                 sitting_sd=factor * term.sd,
                 sittings_baseline=term.sittings_baseline,
                 sittings_candidate=term.sittings_candidate,
             )
-            rates[name].append(float(np.mean(found.p <= 0.05)))
-            calls += [np.mean(_called(found))] if factor else []
+            rates[name].append(float(np.mean(found.p[effect == 0] <= 0.05)))
+            false += [_share(_called(found) & (effect == 0), _called(found))] if factor else []
     with_term, without = np.mean(rates["with"]), np.mean(rates["without"])
     _report(
-        f"A/A, {sittings} sittings each ({term.source}): p <= .05 {with_term:.2%}, "
-        f"cells called {np.mean(calls):.3%}; without the term {without:.1%}"
+        f"{sittings} sittings each ({term.source}): unchanged with p <= .05 {with_term:.2%}, "
+        f"FDR {np.mean(false):.2%}; p <= .05 without the term {without:.1%}"
     )
     assert with_term <= 0.065
-    assert np.mean(calls) <= 0.005
+    assert np.mean(false) <= 0.08
     assert without > 0.09
 
 
@@ -206,7 +202,7 @@ def test_interleaved_sittings_of_different_speed(between: float, profile: str) -
             f"coverage {covered:.2%}, 5 % found {powers[-1]:.1%}, interval +-{widths[-1]:.2%}"
         )
         assert 0.035 <= rate <= 0.065
-        assert 0.93 <= covered <= 0.97
+        assert 0.935 <= covered <= 0.965
     assert powers == sorted(powers)
     assert widths == sorted(widths, reverse=True)
 

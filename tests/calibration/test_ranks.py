@@ -8,6 +8,7 @@ see the figures (2 s in all).
 
 import numpy as np
 import pytest
+from tests.calibration.generator import TYPICAL, process_sd, scatter
 
 from hfbench_aggregate.statistics.ranks import Ranks, rank_entries, rank_suite
 
@@ -34,11 +35,8 @@ def test_all_rank_intervals_of_a_cell_are_right(entries: int, widest: float) -> 
     right, width = [], []
     for seed in range(STUDIES):
         rng = np.random.default_rng([entries, seed])
-        sd = np.exp(rng.uniform(np.log(0.003), np.log(0.03), (1, entries, 1)))
-        shape = (1, entries, 5)
-        noise = 0.95 * rng.standard_normal(shape) + 0.22 * (rng.gamma(2, size=shape) - 2)
-        noise += (rng.random(shape) < 0.02) * rng.exponential(3, shape)
-        found = rank_entries(level[:, None] + sd * noise)
+        sd = process_sd(rng, TYPICAL, entries)[:, None]
+        found = rank_entries(level[:, None] + sd * scatter(rng, TYPICAL, (1, entries, 5)))
         right.append(_all_right(found, level))
         width.append(np.mean(found.high - found.low + 1))
     _report("one cell", entries, float(np.mean(right)), float(np.mean(width)))

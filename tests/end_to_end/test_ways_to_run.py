@@ -13,6 +13,8 @@ from tests.conftest import BASE, VERSIONS
 from hfbench_schema.canonical import strict_json
 from hfbench_schema.submission import Submission, role_of
 from hfbench_schema.validation import validate
+from hfbench_submit.planning.detection import LEAST_BLOCKS
+from hfbench_submit.planning.seen import MOST_PILOTS
 from hfbench_submit.sitting.clock import SittingClock
 
 COMMAND = str(Path(sys.executable).with_name("hfbench-submit"))
@@ -63,6 +65,22 @@ def test_a_budget_is_kept(tmp_path: Path) -> None:
     assert len(submission["process_runs"]) >= 3
     walls_s = [process_run["wall_ns"] / 1e9 for process_run in submission["process_runs"]]
     assert sum(walls_s) < 40 + max(walls_s)
+
+
+@pytest.mark.usefixtures("environments")
+def test_process_runs_are_chosen_for_a_change(tmp_path: Path) -> None:
+    # Forked, as that is quick; the same version twice, so that there is no canary beside them.
+    options = (f"--with={VERSIONS[1]}", "--launch=fork_server", "--detect=50%")
+    submission, printed = run(tmp_path, *options)
+    assert submission is not None
+    assert submission["protocol"]["detect_ppm"] == 500_000
+    assert "budget_s" not in submission["protocol"]
+    runs = submission["process_runs"]
+    assert {process_run["status"] for process_run in runs} <= set(COUNTED)
+    blocks = 1 + max(process_run["block"] for process_run in runs)
+    assert blocks >= LEAST_BLOCKS
+    # Where it was never quiet, it is given up or goes on for longer, but never ends before.
+    assert "50 % would show in 1 of 1 measured cell" in printed or blocks >= MOST_PILOTS
 
 
 @pytest.mark.usefixtures("environments")

@@ -4,10 +4,12 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from tests.schema.breaches import Document, disguise, extended
+from tests.schema.training_breaches import OTHER_VERSION, PLAIN, trained
 
 from hfbench_schema.canonical import canonical_bytes, strict_json
 from hfbench_schema.cells import parse_cell
@@ -100,6 +102,32 @@ def test_disguised_copies(
     (one,) = [found for found in findings if found.severity == "quarantine"]
     assert (one.rule, one.pointer) == ("HFB103", "/process_runs/1/iterations_ns")
     assert how in one.message
+
+
+@pytest.mark.parametrize(("change", "how"), DISGUISES.values(), ids=DISGUISES)
+def test_disguised_copies_of_trainings(
+    document: Document, change: Callable[[list[int]], list[int]], how: str
+) -> None:
+    made, noise = trained(document), Random(2019)
+    first, second = (made["process_runs"][number]["training"] for number in (PLAIN, OTHER_VERSION))
+    honest = [[10**6 - noise.randrange(10**5) for _ in range(320)] for _ in range(2)]
+    first["steps_ns"], second["steps_ns"] = ([steps] for steps in honest)
+    assert "HFB103" not in found(made)
+    second["steps_ns"] = [change(honest[0])]
+    findings = validate(canonical_bytes(made), now=NOW).findings
+    (one,) = [finding for finding in findings if finding.rule == "HFB103"]
+    assert (one.severity, one.pointer) == ("quarantine", f"/process_runs/{OTHER_VERSION}/training")
+    assert how in one.message
+
+
+def test_trainings_that_become_quicker_alike_are_no_copies(document: Document) -> None:
+    """As where a compiler warms up: only the later half is in an order of its own."""
+    made, noise = trained(document), Random(2019)
+    for number in (PLAIN, OTHER_VERSION):
+        steady = [10**6 - noise.randrange(10**5) for _ in range(160)]
+        quicker = [10**6 + 1000 * (160 - step) + noise.randrange(100) for step in range(160)]
+        made["process_runs"][number]["training"]["steps_ns"] = [quicker + steady]
+    assert "HFB103" not in found(made)
 
 
 def test_impossible_bandwidth(document: Document) -> None:

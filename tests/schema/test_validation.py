@@ -181,8 +181,14 @@ def test_process_runs_are_counted_role_by_role(document: Document) -> None:
         "0 process runs of role memory were measured of 1 asked for",
         "0 process runs of role latency were measured of 1 asked for",
     ]
-    # Without a budget every block was asked for, so that the second attempt lacks its second.
+    # A change to be detected is another reason to choose them as the sitting goes.
+    document["protocol"]["detect_ppm"] = 30_000
     del document["protocol"]["budget_s"]
+    assert [
+        str(finding) for finding in validate(canonical_bytes(document), now=NOW).findings
+    ] == found
+    # Without either every block was asked for, so that the second attempt lacks its second.
+    del document["protocol"]["detect_ppm"]
     found = [str(finding) for finding in validate(canonical_bytes(document), now=NOW).findings]
     assert any("1 process runs of role latency" in text for text in found)
 

@@ -8,9 +8,10 @@ import pytest
 
 from hfbench_schema.submission import ProcessRun
 from hfbench_schema.suites import latest_suite
-from hfbench_submit.planning.budget import MOST_BLOCKS, PILOT, next_block
+from hfbench_submit.planning.budget import next_block
 from hfbench_submit.planning.estimates import Durations, estimate
 from hfbench_submit.planning.remaining import remaining_slots
+from hfbench_submit.planning.seen import MOST_BLOCKS, PILOT
 from hfbench_submit.planning.slots import Slot, Task
 
 SUITE = latest_suite("smoke")

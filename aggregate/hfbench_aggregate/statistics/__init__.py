@@ -11,17 +11,67 @@ held over.
 - `compare_versions`: effect, interval, q value and verdict of each cell for two environments.
 - `sitting_sd`: the error to add where the two were not interleaved.
 - `level_sittings`: the shift to take out where they were, in several sittings.
-- `variance_prior`, `winsorise`, `moments`: the steps these share.
-- `factorial`: contrasts of the arms of a factorial, as speed-ups, effects and interactions.
-- `quality`: scores over seeds, the one input that is no time.
+- `pool_contributors`: the same over the machines of several contributors.
+- `change_points`: at which versions of a series a cell changed.
+- `rank_entries`, `rank_suite`: between which places an entry ranks.
+- `suite_index`: the geometric mean ratio of a suite, and what it says of other cells.
+- `compare_quality`: scores over seeds, the one input that is no time.
+- `fit_family`: contrasts of the arms of a factorial, as speed-ups, effects and interactions.
 - `payoff`: after how many repetitions a cost is paid back.
+- `detectable_effect`, `process_runs_needed`: how much to measure.
+- `contributor_flags` and others in `flags`: what looks wrong in measurements.
+- `aa_rate`, `one_sidedness`, `overlap`: whether a release keeps its own promises.
+- `variance_prior`, `winsorise`, `moments`: the steps these share.
 - `constants`: every number behind them.
 """
 
 from hfbench_aggregate.statistics.centre import Centre, MachineGrade, centre, machine_grade
+from hfbench_aggregate.statistics.change_points import ChangePoints, SeriesVerdict, change_points
+from hfbench_aggregate.statistics.contributors import (
+    PooledComparison,
+    pool_contributors,
+    pooling_variance,
+)
+from hfbench_aggregate.statistics.factorial import (
+    Contrast,
+    FamilyFit,
+    effect_coefficients,
+    fit_family,
+)
+from hfbench_aggregate.statistics.flags import (
+    ContributorFlags,
+    Drift,
+    SittingShift,
+    Smoothness,
+    StuckRuns,
+    contributor_flags,
+    drift,
+    sitting_shift,
+    smoothness,
+    stuck_runs,
+)
 from hfbench_aggregate.statistics.levelling import Levelled, level_sittings
 from hfbench_aggregate.statistics.moments import Moments, Winsorised, moments, winsorise
+from hfbench_aggregate.statistics.payoff import Payoff, payoff
+from hfbench_aggregate.statistics.power import detectable_effect, process_runs_needed
+from hfbench_aggregate.statistics.quality import (
+    MeanScores,
+    QualityComparison,
+    QualityVerdict,
+    compare_quality,
+    mean_scores,
+)
+from hfbench_aggregate.statistics.ranks import Ranks, rank_entries, rank_suite
+from hfbench_aggregate.statistics.self_audit import (
+    Overlap,
+    Share,
+    aa_rate,
+    one_sidedness,
+    overlap,
+    split_half_p,
+)
 from hfbench_aggregate.statistics.sitting import SittingSd, SittingSource, sitting_sd
+from hfbench_aggregate.statistics.suite_index import SuiteIndex, suite_index
 from hfbench_aggregate.statistics.variance_prior import (
     VariancePrior,
     inverse_trigamma,
@@ -32,22 +82,62 @@ from hfbench_aggregate.statistics.versions import VersionComparison, compare_ver
 
 __all__ = [
     "Centre",
+    "ChangePoints",
+    "Contrast",
+    "ContributorFlags",
+    "Drift",
+    "FamilyFit",
     "Levelled",
     "MachineGrade",
+    "MeanScores",
     "Moments",
+    "Overlap",
+    "Payoff",
+    "PooledComparison",
+    "QualityComparison",
+    "QualityVerdict",
+    "Ranks",
+    "SeriesVerdict",
+    "Share",
     "SittingSd",
+    "SittingShift",
     "SittingSource",
+    "Smoothness",
+    "StuckRuns",
+    "SuiteIndex",
     "VariancePrior",
     "Verdict",
     "VersionComparison",
     "Winsorised",
+    "aa_rate",
     "centre",
+    "change_points",
+    "compare_quality",
     "compare_versions",
+    "contributor_flags",
+    "detectable_effect",
+    "drift",
+    "effect_coefficients",
+    "fit_family",
     "inverse_trigamma",
     "level_sittings",
     "machine_grade",
+    "mean_scores",
     "moments",
+    "one_sidedness",
+    "overlap",
+    "payoff",
+    "pool_contributors",
+    "pooling_variance",
+    "process_runs_needed",
+    "rank_entries",
+    "rank_suite",
     "sitting_sd",
+    "sitting_shift",
+    "smoothness",
+    "split_half_p",
+    "stuck_runs",
+    "suite_index",
     "variance_prior",
     "winsorise",
 ]

@@ -115,3 +115,70 @@ NULL_SEED: Final = 20_130_611
 # Common cells below which a suite is not ranked: a paired t test of five needs differences of
 # 1.2 sd for p = .05, before any adjustment for the other pairs. A judgement.
 LEAST_SUITE_CELLS: Final = 6
+
+# Contributors a pooled verdict needs: with two, how far machines differ has one degree of freedom.
+# Five are asked for; eight find a 5 % change in nine of ten cells.
+LEAST_CONTRIBUTORS: Final = 3
+
+# sd between sittings in the variance that a contributor's effect is weighted by. Small on purpose:
+# how far machines and sittings differ is what tau^2 estimates, and a wide guess here hides it (7 to
+# 11 % false positives with the process sd in its place). Calibrated.
+POOLING_SITTING_SD: Final = 0.005
+
+# Machines of grade A or B from which on C and D machines leave the pooled figure: four to six quiet
+# ones find a 5 % change in 79 to 100 % of cells, ten of which half are noisy in 32 %. Calibrated.
+LEAST_QUIET_CONTRIBUTORS: Final = 5
+
+# Contributors a cell needs before any is dropped as an outlier: of two, nothing says which is one.
+# At five, which would shield the median from two wrong ones, cells of three and four stay spoilt,
+# and eight contributors with a twentieth of wrong effects find 34 % of 5 % changes, not 84.
+LEAST_SCREEN_CONTRIBUTORS: Final = 3
+
+# Distance from the median of a cell that an outlier exceeds both of: in robust sd (5 leave normal
+# data alone) and in log ratio (no honest machine is lost for a few percent). Calibrated.
+SCREEN_WIDTH: Final = 5.0
+SCREEN_LEAST_DISTANCE: Final = 0.10
+
+# Share of cells whose contributors disagree more by chance than a cell may in the prior of the
+# disagreement: the few beyond it hold wrong effects that were too many for the screen, and would
+# make the family look as uneven as they are. Calibrated.
+DISPUTED_P: Final = 0.001
+
+# Factor from the median of its cell beyond which a process run is flagged as stuck: clocks, modes
+# and neighbours make a factor of two, and hardly three. A judgement.
+STUCK_FACTOR: Final = 3.0
+
+# Share of different values among the timed iterations of a process run below which it is too smooth
+# to be measured: nanoseconds of a real machine hardly ever repeat. Calibrated: finds all made-up
+# cells, and none of 100,000 honest ones.
+LEAST_DISTINCT_SHARE: Final = 0.10
+
+# Contributors a cell needs before one of them is called a misfit: of three, 5.6 % of honest cells
+# would be; of four, .5 %. Calibrated.
+LEAST_MISFIT_CONTRIBUTORS: Final = 4
+
+# Sweeps of the median polish (Tukey 1977): what is left to move after ten is far below any limit.
+POLISH_SWEEPS: Final = 10
+
+# Distance at which a cell does not fit, in robust sd and as a factor; it must exceed both: machines
+# do differ from cell to cell, by 15 % or so. Calibrated: finds every wrong unit, 84 to 93 % of
+# wrong batch sizes, 70 to 82 % of throttled clocks.
+MISFIT_WIDTH: Final = 4.0
+MISFIT_FACTOR: Final = 1.25
+
+# Least scale of one contributor, as a share of that of all: who agrees by luck is not held to it.
+MISFIT_LEAST_SCALE: Final = 0.5
+
+# Share of a submission's cells that may be misfits before all of it is held for review.
+HOLD_SHARE: Final = 0.20
+
+# Factor beyond which the unit of time must be wrong: machines of one class differ by less than
+# 100, and neighbouring units by 1,000. A judgement.
+WRONG_UNIT_FACTOR: Final = 100.0
+
+# |median over cells of the log ratio| that says a whole sitting was fast or slow, where most cells
+# should not have changed; and by how much a machine has to drift to be flagged. A judgement.
+SHIFT_LIMIT: Final = 0.01
+
+# Process runs that nobody will ever measure of one cell: a plan that needs more has no number.
+MOST_PROCESS_RUNS: Final = 1_000_000

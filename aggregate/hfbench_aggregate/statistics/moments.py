@@ -128,16 +128,12 @@ def winsorise(x: npt.ArrayLike) -> Winsorised:
     Reference:
         Tukey & McLaughlin 1963; Huber 1981, section 5.
     """
-    runs = as_runs(x).copy()
-    clips = np.zeros(len(runs), dtype=np.int64)
-    count = _row_counts(runs)
-    rows = np.flatnonzero(count >= WINSOR_LEAST_RUNS)
-    if rows.size:
-        block = runs[rows]
-        middle, half_width = _band(block, count[rows])
-        runs[rows] = np.clip(block, middle - half_width, middle + half_width)
-        clips[rows] = np.count_nonzero(np.abs(block - middle) > half_width, axis=1)
-    return Winsorised(runs, clips)
+    runs = as_runs(x)
+    if not runs.shape[1]:
+        return Winsorised(runs, np.zeros(len(runs), dtype=np.int64))
+    middle, half_width = _band(runs)
+    clips = np.count_nonzero(np.abs(runs - middle) > half_width, axis=1)
+    return Winsorised(np.clip(runs, middle - half_width, middle + half_width), clips)
 
 
 def _row_counts(x: FloatArray) -> IntArray:
@@ -147,18 +143,21 @@ def _row_counts(x: FloatArray) -> IntArray:
     return count
 
 
-def _band(x: FloatArray, count: IntArray) -> tuple[FloatArray, FloatArray]:
+def _band(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return middle and half-width of the winsorising band of each row, as columns."""
+    count = _row_counts(x)
     middle = row_median(x, count)[:, None]
-    mad = MAD_TO_SD * np.sqrt(count / (count - 1)) * row_median(np.abs(x - middle), count)
-    half_width = WINSOR_WIDTH_MADS * np.maximum(mad, np.median(mad))
-    # Most runs of the row, and of most rows, are equal: no scale to judge an outlier by.
-    half_width[half_width == 0] = np.inf
+    mad = MAD_TO_SD * np.sqrt(ratio(count, count - 1)) * row_median(np.abs(x - middle), count)
+    enough = count >= WINSOR_LEAST_RUNS
+    family = np.median(mad[enough]) if enough.any() else 0.0
+    # No scale to judge an outlier by: few runs, or most of the row, and of most rows, are equal.
+    known = enough & (np.maximum(mad, family) > 0)
+    half_width = np.where(known, WINSOR_WIDTH_MADS * np.maximum(mad, family), np.inf)
     return middle, half_width[:, None]
 
 
 def row_median(x: FloatArray, count: IntArray) -> FloatArray:
-    """Return the median of each non-empty row; NaN sorts last, so the count finds the middle."""
+    """Return the median of each row, NaN where it is empty; NaN sorts last, so counts find it."""
     ordered = np.sort(x, axis=1)
     row = np.arange(len(x))
     median: FloatArray = (ordered[row, (count - 1) // 2] + ordered[row, count // 2]) / 2

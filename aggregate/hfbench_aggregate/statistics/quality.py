@@ -145,7 +145,7 @@ def compare_quality(
     p, p_equivalent = effect.p(), effect.p_equivalent(QUALITY_MARGIN)
     sufficient = np.minimum(a.count, b.count) >= LEAST_SEEDS
     q = false_discovery_rate(p, sufficient & np.isfinite(p))
-    low, high = effect.interval(1 - ALPHA, np.isfinite(effect.se))
+    low, high = effect.interval()
     return QualityComparison(
         difference=effect.theta,
         low=low,

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from hfbench_aggregate.statistics.centre import centre
 from hfbench_aggregate.statistics.constants import ALPHA, LEAST_SUITE_CELLS
+from hfbench_aggregate.statistics.discovery import holm
 from hfbench_aggregate.statistics.moments import BoolArray, FloatArray, IntArray, moments, ratio
 from hfbench_aggregate.statistics.student import two_sided_p
 
@@ -103,7 +104,7 @@ def _rank(mean: FloatArray, theta: FloatArray, p: FloatArray) -> Ranks:
     """Turn tests of all pairs i < j, shape (cells, pairs), into rank intervals."""
     cells, entries = mean.shape
     ranked = ~np.isnan(mean)
-    differ = _holm(p) <= ALPHA
+    differ = holm(p) <= ALPHA
     beats = np.zeros((cells, entries, entries), dtype=np.bool_)
     i, j = np.triu_indices(entries, 1)
     beats[:, i, j] = differ & (theta < 0)
@@ -111,13 +112,3 @@ def _rank(mean: FloatArray, theta: FloatArray, p: FloatArray) -> Ranks:
     low = np.where(ranked, 1 + beats.sum(axis=1), 0)
     high = np.where(ranked, ranked.sum(axis=1, keepdims=True) - beats.sum(axis=2), 0)
     return Ranks(mean=mean, low=low, high=high, ranked=ranked, tied_for_first=low == 1)
-
-
-def _holm(p: FloatArray) -> FloatArray:
-    """Return p adjusted within each row for its tests, NaN where p is: Holm 1979."""
-    order = np.argsort(p, axis=1)  # NaN sorts last
-    left = (~np.isnan(p)).sum(axis=1, keepdims=True) - np.arange(p.shape[1])
-    stepped = np.maximum.accumulate(left * np.take_along_axis(p, order, axis=1), axis=1)
-    adjusted = np.empty_like(p)
-    np.put_along_axis(adjusted, order, np.minimum(stepped, 1.0), axis=1)
-    return adjusted

@@ -5,6 +5,7 @@ not show how far the next sitting would be off. Two versions measured in sitting
 differ by that as well, and their standard error must say so.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -114,13 +115,34 @@ def sitting_sd(
     )
 
 
-def _common(a: _Arm, b: _Arm) -> tuple[float, SittingSource]:
+def replicate_sitting_sd(
+    versions: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]],
+) -> tuple[float, SittingSource]:
+    """Return the sd between sittings that all of a family's versions show, and its source.
+
+    As `sitting_sd` has it for cells that are not interleaved, from any number of versions.
+
+    Args:
+        versions: Of each, log seconds and the number of the sitting of each process run, as for
+            `sitting_sd`.
+
+    Raises:
+        ValueError: Shapes do not match, or a process run has no sitting.
+    """
+    arms = [
+        _arm(as_runs(x), np.asarray(sittings), 1 + int(np.max(sittings, initial=-1)))
+        for x, sittings in versions
+    ]
+    return _common(*arms)
+
+
+def _common(*arms: _Arm) -> tuple[float, SittingSource]:
     """Return the sd between sittings for cells that are not interleaved, and its source."""
-    excess = np.concatenate([a.excess, b.excess])
+    excess = np.concatenate([arm.excess for arm in arms])
     # A mean over fewer cells could come out at 0 by luck, and 0 claims that sittings agree.
     if excess.size >= LEAST_FAMILY_CELLS:
         return float(np.sqrt(max(np.mean(excess), 0.0))), SittingSource.ESTIMATED
-    return assumed_sitting_sd(np.concatenate([a.sd, b.sd])), SittingSource.DEFAULT
+    return assumed_sitting_sd(np.concatenate([arm.sd for arm in arms])), SittingSource.DEFAULT
 
 
 def assumed_sitting_sd(process_sd: FloatArray) -> float:

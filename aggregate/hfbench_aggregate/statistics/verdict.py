@@ -22,7 +22,9 @@ class Verdict(StrEnum):
 
 def is_called(theta: FloatArray, q: FloatArray) -> BoolArray:
     """Return which cells changed: q <= ALPHA and |exp(theta) - 1| >= LEAST_EFFECT."""
-    return (q <= ALPHA) & (np.abs(np.expm1(theta)) >= LEAST_EFFECT)
+    large = (theta >= np.log1p(LEAST_EFFECT)) | (theta <= np.log1p(-LEAST_EFFECT))
+    called: BoolArray = (q <= ALPHA) & large
+    return called
 
 
 def decide(

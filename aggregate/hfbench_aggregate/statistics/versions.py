@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hfbench_aggregate.statistics.constants import (
-    ALPHA,
     EQUIVALENCE_MARGIN,
     LEAST_PROCESS_RUNS,
 )
-from hfbench_aggregate.statistics.discovery import false_discovery_rate
+from hfbench_aggregate.statistics.discovery import false_discovery_rate, fcr_level
 from hfbench_aggregate.statistics.moments import BoolArray, FloatArray, IntArray, moments, winsorise
 from hfbench_aggregate.statistics.verdict import decide, is_called
 from hfbench_aggregate.statistics.welch import moderated_welch, sitting_variance, without_spread
@@ -113,8 +112,8 @@ def compare_versions(
     tested = sufficient & np.isfinite(p)
     q = false_discovery_rate(p, tested)
     called = is_called(effect.theta, q)
-    low, high = effect.interval(1 - ALPHA, np.isfinite(effect.se))
-    fcr_low, fcr_high = effect.interval(_fcr_level(called, tested), called)
+    low, high = effect.interval()
+    fcr_low, fcr_high = effect.selected_interval(fcr_level(called, tested), called)
     return VersionComparison(
         theta=effect.theta,
         se=effect.se,
@@ -135,8 +134,3 @@ def compare_versions(
         no_spread=without_spread(a, b),
         verdict=decide(effect.theta, q, p_equivalent, sufficient),
     )
-
-
-def _fcr_level(called: BoolArray, tested: BoolArray) -> float:
-    """Return the coverage 1 - ALPHA R / m that R intervals selected from m cells need."""
-    return float(1 - ALPHA * called.sum() / max(tested.sum(), 1))

@@ -1,6 +1,7 @@
 """Moderated Welch test: the log ratio of two arms, its standard error and degrees of freedom."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -39,13 +40,22 @@ class Effect:
 
     def detectable(self) -> FloatArray:
         """Return the least |theta| that one test at level ALPHA finds with power POWER."""
-        return (quantile(1 - ALPHA / 2, self.df) + quantile(POWER, self.df)) * self.se
+        return (self._t + quantile(POWER, self.df)) * self.se
 
-    def interval(self, level: float, cells: BoolArray) -> tuple[FloatArray, FloatArray]:
+    def interval(self) -> tuple[FloatArray, FloatArray]:
+        """Return the ends of the interval of coverage 1 - ALPHA."""
+        reach = self._t * self.se
+        return self.theta - reach, self.theta + reach
+
+    def selected_interval(self, level: float, cells: BoolArray) -> tuple[FloatArray, FloatArray]:
         """Return the ends of the interval of coverage `level` in `cells`, NaN in the others."""
         reach = np.full(self.theta.shape, np.nan)
         reach[cells] = quantile((1 + level) / 2, self.df[cells]) * self.se[cells]
         return self.theta - reach, self.theta + reach
+
+    @cached_property
+    def _t(self) -> FloatArray:
+        return quantile(1 - ALPHA / 2, self.df)
 
 
 def without_spread(a: Moments, b: Moments) -> BoolArray:

@@ -114,6 +114,19 @@ class HubStore:
                     f"{self.name}: tag {tag} names {held}: give {revision} another name"
                 ) from error
 
+    def tagged(self, tag: str) -> Revision | None:
+        """Return the commit that has this name, None if none has."""
+        try:
+            return Revision(self._hub.commit_of(tag))
+        except HubError as error:
+            if error.status != 404:
+                raise
+            return None
+
+    def last_change(self, path: PurePosixPath, revision: Revision) -> Revision:
+        """Return the commit, up to this one, that last changed a file."""
+        return Revision(self._hub.last_change(path, revision))
+
     def proposals(self) -> list[str]:
         """Return the numbers of the open pull requests, drafts too, then the files on main."""
         requests = sorted(self._hub.pull_requests())

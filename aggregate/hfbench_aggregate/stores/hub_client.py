@@ -98,6 +98,16 @@ class HubClient:
         )
         return str(found.sha)
 
+    def last_change(self, path: PurePosixPath, revision: str) -> str:
+        """Return the commit that last changed a file; `revision` where the Hub does not say."""
+        facts = self.requests.ask(
+            lambda: self._api.get_paths_info(
+                self._repository, str(path), repo_type=_DATASET, revision=revision, expand=True
+            )
+        )
+        commits = [fact.last_commit.oid for fact in facts if fact.last_commit]
+        return str(commits[0]) if commits else revision
+
     def tree(self, folder: PurePosixPath, revision: str, *, deep: bool = False) -> Iterator[Entry]:
         """Yield what is in a folder, with all below it if `deep`; nothing if there is none."""
         where = f"/{quote(str(folder), safe='')}" if folder.parts else ""

@@ -159,12 +159,31 @@ class LocalStore:
         """
         path = self.root / _TAGS / tag
         with self._writing():
-            held = path.read_text().strip() if path.exists() else None
+            held = self.tagged(tag)
             if held not in (None, revision):
                 raise StoreError(f"{path} names revision {held}: give {revision} another name")
             if held is None:
                 make_folder(path.parent)
                 write_atomically(path, f"{revision}\n".encode())
+
+    def tagged(self, tag: str) -> Revision | None:
+        """Return the revision that the file `tags/<tag>` names, None if there is none.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        try:
+            return Revision(self.read(_TAGS / tag, _FIRST).decode(errors="replace").strip())
+        except FileNotFoundError:
+            return None
+
+    def last_change(
+        self,
+        path: PurePosixPath,  # noqa: ARG002  the folder keeps no history
+        revision: Revision,
+    ) -> Revision:
+        """Return `revision`, as the folder keeps no history."""
+        return revision
 
     def proposals(self) -> list[str]:
         """Return the names of the entries of `proposals/`, sorted."""

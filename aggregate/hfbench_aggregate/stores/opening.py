@@ -23,7 +23,7 @@ def open_store(address: str) -> Store:
         from hfbench_aggregate.stores.hub import HubStore
 
         return HubStore(found[1])
-    if re.match(r"\w+:/", address):
+    if re.match(r"hf:|\w+:/", address):
         raise StoreError(
             f"{address} is no address of a store: give a folder, or a dataset on the Hub as "
             f"hf://datasets/ORG/NAME"

@@ -90,6 +90,15 @@ class Store(Protocol):
     def tag(self, tag: str, revision: Revision) -> None:
         """Name a revision for ever; the same name for the same revision again does nothing."""
 
+    def tagged(self, tag: str) -> Revision | None:
+        """Return the revision that has this name, None if none has."""
+
+    def last_change(self, path: PurePosixPath, revision: Revision) -> Revision:
+        """Return the revision, up to this one, that last changed a file.
+
+        A store that keeps no history returns `revision`, at which the file is the same.
+        """
+
     def proposals(self) -> list[str]:
         """Return the ids of what waits to be settled, oldest first where the store knows."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from hfbench_schema.cells import Cell
+from hfbench_schema.power import parse_change
 from hfbench_schema.submission import (
     FORK_SERVER,
     INFERENCE_ROLES,
@@ -20,6 +21,7 @@ from hfbench_schema.suites import Suite
 from hfbench_submit.commands.upload import required_store, store_option
 from hfbench_submit.environments.environments import DEFAULT_BASE
 from hfbench_submit.launching.meeting import Address
+from hfbench_submit.planning.seen import MOST_BLOCKS
 from hfbench_submit.uploading.destinations import Destination
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
@@ -40,6 +42,19 @@ class Duration(click.ParamType[int]):
         if not total:
             self.fail(f"{value!r} is no length of time; write 20m, 1h30m or 90s", param, ctx)
         return total
+
+
+class Change(click.ParamType[int]):
+    """A relative change in parts per million, written as in `3%`."""
+
+    name = "change"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the change; refuse what is none."""
+        try:
+            return value if isinstance(value, int) else parse_change(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Rendezvous(click.ParamType[Address]):
@@ -88,6 +103,7 @@ class Request:
     copies: tuple[tuple[str, Path], ...]
     process_runs: int | None
     budget_s: int | None
+    detect_ppm: int | None
     launch: str
     nodes: int | None
     rendezvous: Address | None
@@ -152,6 +168,15 @@ _OPTIONS = (
         "budget_s",
         type=Duration(),
         help="Choose the process runs that buy most in this time, as in 20m; not in training.",
+    ),
+    click.option(
+        "--detect",
+        "detect_ppm",
+        type=Change(),
+        metavar="CHANGE",
+        help="Measure until each cell would show such a change of latency, as in 3%, with 80 % "
+        f"power, up to {MOST_BLOCKS} process runs; with --budget, until whichever comes first. Not "
+        "in training.",
     ),
     click.option(
         "--launch",
@@ -225,6 +250,8 @@ def check_request(request: Request, suite: Suite) -> None:
         )
     if request.budget_s and request.process_runs:
         raise click.UsageError("--budget chooses the process runs: leave --process-runs out")
+    if request.detect_ppm and request.process_runs:
+        raise click.UsageError("--detect chooses the process runs: leave --process-runs out")
     if (request.nodes is None) != (request.rendezvous is None):
         raise click.UsageError("several machines need both --nodes N and --rdzv HOST:PORT")
     if suite.tasks:
@@ -238,6 +265,11 @@ def _check_training(request: Request, suite: Suite) -> None:
         raise click.UsageError(
             "--budget cannot cut a training short, whose seeds are paired: choose with --cells and "
             f"--process-runs, and see hfbench-submit suites show {suite.name} for what they take"
+        )
+    if request.detect_ppm:
+        raise click.UsageError(
+            "--detect is about latency, and seeds of a training are paired: leave it out, and "
+            "choose their number with --process-runs"
         )
     if request.launch == FORK_SERVER:
         raise click.UsageError("--launch fork_server does not train: leave it out")
@@ -260,6 +292,18 @@ def _check_inference(request: Request, suite: Suite) -> None:
         )
     if request.launch == FORK_SERVER and "cold" in request.roles:
         raise click.UsageError("--launch fork_server imports beforehand: it has no role cold")
+    if request.detect_ppm:
+        _check_detection(request)
+
+
+def _check_detection(request: Request) -> None:
+    if len(request.layers) + len(request.named) < 2:
+        raise click.UsageError(
+            "--detect is about a change between environments: name a second one, as in "
+            "--with transformers==4.57.6 --with transformers==5.23.0"
+        )
+    if request.roles and "latency" not in request.roles:
+        raise click.UsageError("--detect is about latency: add --role latency, or leave it out")
 
 
 def roles_of(request: Request, suite: Suite) -> tuple[str, ...]:

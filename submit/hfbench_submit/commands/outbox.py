@@ -5,10 +5,13 @@ from rich.console import Console
 from rich.table import Table
 
 from hfbench_submit.commands.upload import complain, report
+from hfbench_submit.uploading.inquiry import inquire
 from hfbench_submit.uploading.outbox import QUEUED, Entry, Outbox
+from hfbench_submit.uploading.upload import Outcome
 from hfbench_submit.uploading.upload import flush as flush_outbox
+from hfbench_submit.uploading.wording import whereabouts
 
-_WIDE = 400
+_WIDE = 600
 _COLUMNS = ("submission", "status", "store", "sent", "queued at", "where, or why not")
 
 
@@ -18,9 +21,19 @@ def outbox() -> None:
 
 
 @outbox.command("list")
-def list_entries() -> None:
-    """Print what is in the outbox, with what was known when it was last sent."""
-    entries = Outbox().entries()
+@click.option(
+    "--refresh",
+    is_flag=True,
+    help="First ask the stores what became of what was proposed. Exit code 75 if one is away.",
+)
+def list_entries(refresh: bool) -> None:
+    """Print what is in the outbox: without a network, as it was last known."""
+    outcome = inquire(complain) if refresh else Outcome()
+    _print(Outbox().entries())
+    report(outcome)
+
+
+def _print(entries: list[Entry]) -> None:
     if not entries:
         click.echo("the outbox is empty")
         return
@@ -34,9 +47,9 @@ def list_entries() -> None:
 
 
 def _row(entry: Entry) -> tuple[str, ...]:
-    where = entry.last_error if entry.status == QUEUED else entry.proposal
+    where = entry.last_error or "" if entry.status == QUEUED else whereabouts(entry)
     sent = f"{entry.attempts}x"
-    return entry.key, entry.status, entry.store, sent, entry.queued_at, where or ""
+    return entry.key, entry.status, entry.store, sent, entry.queued_at, where
 
 
 @outbox.command()

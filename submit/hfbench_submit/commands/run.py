@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
+from hfbench_schema.canonical import strict_json
 from hfbench_schema.cells import Cell
 from hfbench_schema.submission import FORK_SERVER, RESULTS, Machine
 from hfbench_schema.suites import Suite, latest_suite
@@ -35,11 +36,12 @@ from hfbench_submit.environments.environments import Environment, build_environm
 from hfbench_submit.errors import SubmitError
 from hfbench_submit.launching.meeting import Invitation
 from hfbench_submit.machine.facts import machine_facts
-from hfbench_submit.planning.budget import MOST_BLOCKS, PILOT
 from hfbench_submit.planning.estimates import Durations, estimate
 from hfbench_submit.planning.plans import SittingPlan, framework_of
 from hfbench_submit.planning.schedule import Schedule
+from hfbench_submit.planning.seen import MOST_BLOCKS, PILOT
 from hfbench_submit.planning.slots import Task, select_cells
+from hfbench_submit.reporting.detection import detection_lines
 from hfbench_submit.reporting.json_events import JsonProgress
 from hfbench_submit.reporting.progress import ConsoleProgress, Progress
 from hfbench_submit.reporting.wording import duration, short_cell
@@ -139,7 +141,13 @@ def _finish(
     if plan.prepared:
         forget_examples(output)
     _report(path, progress, as_json)
-    _say_what_is_left_out(Schedule(plan, 0).left_out(journal.process_runs), progress)
+    schedule = Schedule(plan, 0)
+    _say_what_is_left_out(schedule.left_out(journal.process_runs), progress)
+    if plan.is_adaptive and schedule.is_full(journal.process_runs):
+        progress.note(
+            "the submission is as large as one may be: select fewer cells with --cells, and "
+            "measure the others in a sitting of their own"
+        )
     return path
 
 
@@ -151,7 +159,8 @@ def _plan(selection: _Selection, console: Console, output: Path) -> SittingPlan:
     canary = _canary(suite, cells, environments, selection.roles, selection.machine)
     if canary:
         environments = [*environments, canary_of(environments[0], environments)]
-    runs = MOST_BLOCKS if request.budget_s else request.process_runs or suite.process_runs
+    chosen = request.budget_s or request.detect_ppm
+    runs = MOST_BLOCKS if chosen else request.process_runs or suite.process_runs
     plan = SittingPlan(
         suite=suite,
         cells=cells,
@@ -161,6 +170,7 @@ def _plan(selection: _Selection, console: Console, output: Path) -> SittingPlan:
         roles=selection.roles,
         launch=request.launch,
         budget_s=request.budget_s,
+        detect_ppm=request.detect_ppm,
         canary=canary,
         prepared=prepared,
         nodes=request.nodes or 1,
@@ -243,6 +253,8 @@ def _say_what_is_left_out(tasks: Sequence[Task], progress: Progress) -> None:
 
 def _report(path: Path, progress: Progress, as_json: bool) -> None:
     if as_json:
+        for line in detection_lines(strict_json(path.read_bytes())):
+            progress.note(line.strip())
         progress.note(f"wrote {path}")
         return
     print_submission(path, validate(path.read_bytes(), name=path.name))

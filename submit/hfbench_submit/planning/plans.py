@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hfbench_schema import __version__
 from hfbench_schema.cells import Cell
 from hfbench_schema.machine_key import machine_key
+from hfbench_schema.power import PPM
 from hfbench_schema.submission import SPAWN, Machine, TaskData, compared_versions, package_of
 from hfbench_schema.suites import Suite
 from hfbench_submit.environments.environments import Environment
@@ -41,9 +42,9 @@ class SittingPlan:
     """Everything that a sitting measures, and how often.
 
     With a `canary`, the id of a cell, the last environment is a copy of the first one, in which
-    only that cell is measured. With `budget_s`, process runs are chosen as the sitting goes;
-    else every cell gets `process_runs`. A suite of training has its examples `prepared`, and can
-    be measured by `nodes` machines together.
+    only that cell is measured. With `budget_s`, or with `detect_ppm`, the change that each cell is
+    to show, process runs are chosen as the sitting goes; else every cell gets `process_runs`. A
+    suite of training has its examples `prepared`, and can be measured by `nodes` machines together.
     """
 
     suite: Suite
@@ -54,6 +55,7 @@ class SittingPlan:
     roles: Sequence[str] = ("latency",)
     launch: str = SPAWN
     budget_s: int | None = None
+    detect_ppm: int | None = None
     canary: str | None = None
     timeout_s: int = TIMEOUT_S
     prepared: "Prepared | None" = None
@@ -64,13 +66,23 @@ class SittingPlan:
         """All cells in all roles, with the environments that each is measured in."""
         every = tuple(range(len(self.environments)))
         return [
-            Task(cell.id, role, every if self._is_canary(cell, role) else every[: self._compared])
+            Task(cell.id, role, every if self._is_canary(cell, role) else every[: self.compared])
             for cell in self.cells
             for role in self.roles
         ]
 
     @property
-    def _compared(self) -> int:
+    def detect(self) -> float | None:
+        """The change to be shown as a share, None if process runs are not chosen for one."""
+        return None if self.detect_ppm is None else self.detect_ppm / PPM
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether process runs are chosen as the sitting goes."""
+        return self.budget_s is not None or self.detect_ppm is not None
+
+    @property
+    def compared(self) -> int:
         """How many environments hold all cells."""
         return len(self.environments) - (self.canary is not None)
 
@@ -118,6 +130,7 @@ class SittingPlan:
             "roles": list(self.roles),
             "launch": self.launch,
             "budget_s": self.budget_s,
+            "detect_ppm": self.detect_ppm,
             "canary": self.canary,
             "timeout_s": self.timeout_s,
             "machine_key": machine_key(self.machine),

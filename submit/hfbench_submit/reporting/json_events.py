@@ -3,7 +3,8 @@
 Every event has `event`, its name, and `moment`, in UTC. Beside them:
 
 - `begin`: `environments` (their labels, by index), `process_runs_done`, `process_runs_left`,
-  `seconds_left`. With a time budget, what is left is what can be foreseen: it may buy more.
+  `seconds_left`. With a time budget, what is left is what can be foreseen: it may buy more. With a
+  change to be detected it is corrected whenever a block begins.
 - `launch`: `cell`, `environment`, `block`, `role`, `caches`, `attempt` of the process run that is
   about to start, and `seconds_left`.
 - `trained`: `epoch` and `epochs`: so many of a training are done, and are about to be evaluated.
@@ -52,6 +53,10 @@ class JsonProgress:
         """Write `begin`."""
         self._time.begin(slots, done)
         self._write("begin", environments=self._labels, process_runs_done=len(done), **self._left())
+
+    def foresee(self, slots: Sequence[Slot]) -> None:
+        """Count on what is left."""
+        self._time.foresee(slots)
 
     def launch(self, slot: Slot) -> None:
         """Write `launch`."""

@@ -7,38 +7,10 @@ other cells, are the aggregator's; these need nothing but one sitting and the st
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from statistics import NormalDist, fmean, median, stdev, variance
+from statistics import fmean, median, stdev, variance
 
+from hfbench_schema.power import ALPHA, detectable, t_quantile
 from hfbench_schema.submission import ProcessRun, timed_iterations
-
-ALPHA = 0.05
-POWER = 0.8
-_NORMAL = NormalDist()
-_EXPANSION: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = (
-    (4, ((1, 3), (1, 1))),
-    (96, ((5, 5), (16, 3), (3, 1))),
-    (384, ((3, 7), (19, 5), (17, 3), (-15, 1))),
-    (92160, ((79, 9), (776, 7), (1482, 5), (-1920, 3), (-945, 1))),
-)
-"""By power of 1 / degrees: the divisor, then coefficients and powers of the normal quantile."""
-
-
-def t_quantile(probability: float, degrees: int) -> float:
-    """Return a quantile of Student's t, within 0.5 % for probabilities from 0.01 to 0.99.
-
-    Closed forms for 1 and 2 degrees of freedom; from 3 on the expansion of Fisher and Cornish
-    (M. Abramowitz, I. Stegun: Handbook of Mathematical Functions, 26.7.5).
-    """
-    if degrees == 1:
-        return math.tan(math.pi * (probability - 0.5))
-    if degrees == 2:
-        return (2 * probability - 1) / math.sqrt(2 * probability * (1 - probability))
-    normal = _NORMAL.inv_cdf(probability)
-    corrections = (
-        sum(factor * math.pow(normal, power) for factor, power in polynomial) / divisor
-        for divisor, polynomial in _EXPANSION
-    )
-    return normal + sum(c / math.pow(degrees, order) for order, c in enumerate(corrections, 1))
 
 
 def log_medians(runs: Iterable[ProcessRun]) -> dict[tuple[str, int], list[float]]:
@@ -84,13 +56,12 @@ def ratio_interval(
 def detectable_change(first: Sequence[float], second: Sequence[float]) -> float | None:
     """Return the smallest relative change that such data shows with 80 % power, two-sided at 5 %.
 
-    Uses that the power of a t test is close to that of a shifted t distribution. None if the
-    spread is unknown.
+    None if the spread is unknown.
     """
     if not first or not second or (error := _standard_error(first, second)) is None:
         return None
     degrees = len(first) + len(second) - 2
-    return math.expm1((t_quantile(1 - ALPHA / 2, degrees) + t_quantile(POWER, degrees)) * error)
+    return math.expm1(detectable(error, degrees))
 
 
 def _standard_error(first: Sequence[float], second: Sequence[float]) -> float | None:

@@ -36,6 +36,9 @@ class Progress(Protocol):
     def begin(self, slots: Sequence[Slot], done: Sequence[ProcessRun]) -> None:
         """Hear what is to be done, as far as can be foreseen, and what was done before."""
 
+    def foresee(self, slots: Sequence[Slot]) -> None:
+        """Hear what is left to be done, where that has become clearer."""
+
     def launch(self, slot: Slot) -> None:
         """Hear that a worker is about to start."""
 
@@ -86,6 +89,10 @@ class ConsoleProgress:
         if slots:
             left = duration(self._time.seconds())
             self._say(f"{counted(len(slots), 'process run')} to go, about {left}")
+
+    def foresee(self, slots: Sequence[Slot]) -> None:
+        """Count on what is left."""
+        self._time.foresee(slots)
 
     def launch(self, slot: Slot) -> None:
         """Show what is about to be measured."""

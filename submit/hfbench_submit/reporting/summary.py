@@ -11,6 +11,7 @@ from hfbench_schema.submission import (
     EnvironmentFacts,
     Submission,
 )
+from hfbench_submit.reporting.detection import detection_lines
 from hfbench_submit.reporting.figures import causes_of, percent
 from hfbench_submit.reporting.precision import (
     detectable_change,
@@ -32,7 +33,7 @@ def summary(submission: Submission) -> list[str]:
     logs = log_medians(submission["process_runs"])
     return [
         *_noisiest(logs),
-        *_detectable(submission, logs),
+        *(list(detection_lines(submission)) or _detectable(submission, logs)),
         *_drift(submission),
         *_canary(submission, logs),
         *_contamination(submission),

@@ -13,7 +13,8 @@ class TimeLeft:
     """Follows a sitting from slot to slot.
 
     `runs` holds every process run so far, `left` the slots that are still to be run as far as is
-    known: a time budget decides on some only when it comes to them.
+    known: a time budget decides on some only when it comes to them, and how many a change takes
+    becomes clear as the sitting goes.
     """
 
     def __init__(self, clock: Durations) -> None:
@@ -31,7 +32,12 @@ class TimeLeft:
         """Take the slots that are left, and learn from what was done before."""
         for run in done[len(self.runs) :]:
             self._clock.learn(run)
-        self.runs, self._planned, self.left = list(done), list(slots), list(slots)
+        self.runs = list(done)
+        self.foresee(slots)
+
+    def foresee(self, slots: Sequence[Slot]) -> None:
+        """Take the slots that are left, as now foreseen."""
+        self._planned, self.left = list(slots), list(slots)
 
     def launch(self, slot: Slot) -> None:
         """Take in a slot that nobody foresaw, as a second attempt is."""

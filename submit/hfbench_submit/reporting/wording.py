@@ -23,6 +23,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
+def roughly(count: int) -> str:
+    """Write a count of which no more than two digits are known, as in `1,500`."""
+    return f"{round(count, 2 - len(str(count))):,}"
+
+
 def purpose(role: str, caches: str | None, attempt: int) -> str:
     """Write what a process run is for, empty for the usual: the first attempt at its suite's role.
 

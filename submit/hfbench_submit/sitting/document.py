@@ -19,6 +19,7 @@ from hfbench_schema.submission import (
 )
 from hfbench_schema.timestamps import format_moment, now, parse_moment
 from hfbench_submit.errors import SubmitError
+from hfbench_submit.planning.detection import LEAST_BLOCKS
 from hfbench_submit.planning.plans import SittingPlan
 from hfbench_submit.planning.slots import Task
 from hfbench_submit.sitting.acceptance import require_accepted
@@ -76,6 +77,8 @@ def _protocol(plan: SittingPlan) -> Protocol:
         protocol["nodes"] = plan.nodes
     if plan.budget_s is not None:
         protocol["budget_s"] = plan.budget_s
+    if plan.detect_ppm is not None:
+        protocol["detect_ppm"] = plan.detect_ppm
     return protocol
 
 
@@ -105,7 +108,7 @@ def check_plan(plan: SittingPlan) -> None:
 
 
 def _check_size(plan: SittingPlan) -> None:
-    """Refuse a fixed plan whose submission could be too large; a budget ends before."""
+    """Refuse a plan whose submission could be too large; one with a budget ends before."""
     if plan.budget_s is not None:
         return
     size = sum(plan.run_bytes(task) * _process_runs(plan, task) for task in plan.tasks)
@@ -118,13 +121,15 @@ def _check_size(plan: SittingPlan) -> None:
 
 
 def _process_runs(plan: SittingPlan, task: Task) -> int:
-    """Return how many first attempts a task has."""
-    blocks = wanted_process_runs(task.role, plan.process_runs)
+    """Return how many first attempts a task has; at least, where that is not known before."""
+    blocks = wanted_process_runs(task.role, LEAST_BLOCKS if plan.detect else plan.process_runs)
     return blocks * len(task.environments) * len(task.caches)
 
 
 def _way_out(plan: SittingPlan) -> str:
     """Say how to get a smaller submission."""
+    if plan.detect:
+        return "select fewer cells with --cells, or give a --budget"
     if not plan.suite.tasks:
         return "select fewer cells with --cells, fewer --process-runs, or give a --budget"
     largest = max(plan.tasks, key=plan.run_bytes)

@@ -11,12 +11,14 @@ from hfbench_schema.canonical import document_sha256
 from hfbench_schema.submission import ProcessRun
 from hfbench_submit.launching.nodes import Team
 from hfbench_submit.planning.domination import dominating_cell
+from hfbench_submit.planning.past import from_header, past_spreads, to_header
 from hfbench_submit.planning.plans import SittingPlan
 from hfbench_submit.planning.schedule import Schedule
 from hfbench_submit.planning.slots import Slot
 from hfbench_submit.reporting.epochs import epochs_to
 from hfbench_submit.reporting.progress import Progress
 from hfbench_submit.sitting.clock import SittingClock
+from hfbench_submit.sitting.foresight import Foresight
 from hfbench_submit.sitting.journal import (
     Journal,
     caches_folder,
@@ -44,8 +46,8 @@ def measure_sitting(
         SubmitError: the disk is full, the journal is damaged, or another machine is gone.
     """
     path = journal_path(folder, document_sha256(plan.identity()))
-    journal = open_journal(path) or create_journal(path, _header(plan))
-    schedule = Schedule(plan, journal.header["seed"])
+    journal = open_journal(path) or create_journal(path, _header(plan, folder))
+    schedule = Schedule(plan, journal.header["seed"], from_header(journal.header))
     if schedule.remaining(journal.process_runs):
         progress.begin(schedule.expected(journal.process_runs), journal.process_runs)
         os.sync()  # else what pip has just installed is written out during the first blocks
@@ -70,8 +72,10 @@ def _measure_all(
     """Measure slot after slot; the anchor workload before, amid and after them."""
     done = journal.process_runs
     anchors = _Anchors(plan, journal, measurer, progress, clock)
+    foresight = Foresight(plan, schedule, progress)
     anchors.measure(at_most=1)
     while remaining := schedule.remaining(done):
+        foresight.look(remaining, done)
         slot = remaining[0]
         if dominating := dominating_cell(slot, done):
             run = skipped(slot, dominating, clock.moment())
@@ -81,15 +85,20 @@ def _measure_all(
             run = measurer.measure(slot, clock.moment(), heard)
         journal.add_process_run(run)
         progress.finish(run)
-        if _is_halfway(plan, done, remaining):
+        if _is_halfway(plan, done, foresight.left):
             anchors.measure(at_most=2)
     anchors.measure(at_most=3)
 
 
 def _is_halfway(plan: SittingPlan, done: Sequence[ProcessRun], left: Sequence[Slot]) -> bool:
-    if plan.budget_s is not None:
-        return 2 * sum(run["wall_ns"] for run in done) >= plan.budget_s * 10**9
-    return len(done) >= len(left)
+    if plan.budget_s is not None and 2 * _seconds(done) >= plan.budget_s:
+        return True
+    # With a budget alone nobody knows what is left.
+    return (plan.budget_s is None or plan.detect is not None) and len(done) >= len(left)
+
+
+def _seconds(done: Sequence[ProcessRun]) -> float:
+    return sum(run["wall_ns"] for run in done) / 1e9
 
 
 @dataclass
@@ -117,10 +126,12 @@ class _Anchors:
         self.progress.anchor(anchor)
 
 
-def _header(plan: SittingPlan) -> dict[str, Any]:
+def _header(plan: SittingPlan, folder: Path) -> dict[str, Any]:
+    past = {"past": to_header(past_spreads(folder, plan))} if plan.detect else {}
     return {
         "plan": plan.identity(),
         "sitting": secrets.token_hex(16),
         "seed": secrets.randbits(32),
         "machine": plan.machine,
+        **past,
     }

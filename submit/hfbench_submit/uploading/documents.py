@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
+from hfbench_schema import timestamps
 from hfbench_schema.canonical import sha256_hex, strict_json
 from hfbench_schema.submission import Submission
 from hfbench_submit.sitting.acceptance import require_accepted
@@ -29,6 +31,11 @@ class Document:
     def key(self) -> str:
         """The first digits of its hash."""
         return self.sha256[:SHORT]
+
+    @property
+    def since(self) -> datetime:
+        """The moment at which it was finished, before which no store can have had it."""
+        return timestamps.parse_moment(self.submission["sitting"]["finished_at"])
 
 
 def read_documents(paths: Iterable[Path]) -> list[Document]:

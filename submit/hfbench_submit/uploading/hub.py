@@ -1,11 +1,12 @@
 """A dataset on the Hub: what an upload asks of it, through huggingface_hub."""
 
+import tempfile
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import PurePosixPath
-from typing import Any, Final
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, Protocol
 
 from hfbench_schema import timestamps, tree
 from hfbench_submit.errors import SubmitError
@@ -43,6 +44,20 @@ class Whereabouts:
     status: str
     address: str
     note: str | None = None
+
+
+class Sought(Protocol):
+    """What a store is asked for: a document, or what is left to know it by.
+
+    Attributes:
+        sha256: of the document.
+        since: a moment before which the store cannot have had it.
+    """
+
+    @property
+    def sha256(self) -> str: ...  # noqa: D102  the class says it
+    @property
+    def since(self) -> datetime: ...  # noqa: D102
 
 
 def hub_library() -> Any:
@@ -111,7 +126,7 @@ class HubRepository:
             found |= {PurePosixPath(entry.path) for entry in there}
         return found
 
-    def filed(self, documents: Sequence[Document], revision: str) -> dict[str, Whereabouts]:
+    def filed(self, documents: Sequence[Sought], revision: str) -> dict[str, Whereabouts]:
         """Return where documents lie at a revision of main, by hash."""
         places = {p: (d, status) for d in documents for p, status in _places(d).items()}
         there = self.existing(list(places), revision)
@@ -127,6 +142,20 @@ class HubRepository:
         for found in self._api.get_repo_discussions(**self._place, **asked):
             if found.is_pull_request and found.author == author:
                 yield found
+
+    def open_pull_requests(self) -> Iterator[int]:
+        """Yield the numbers of everybody's open pull requests, the newest first."""
+        asked = {"discussion_type": "pull_request", "discussion_status": "open"}
+        for found in self._api.get_repo_discussions(**self._place, **asked):
+            yield found.num
+
+    def text(self, path: PurePosixPath, revision: str) -> str:
+        """Return a file of text at a revision."""
+        with tempfile.TemporaryDirectory() as scratch:
+            got = self._api.hf_hub_download(
+                filename=str(path), revision=revision, local_dir=scratch, **self._place
+            )
+            return Path(got).read_text(encoding="utf-8", errors="replace")
 
     def discussion(self, number: int) -> Any:
         """Return a pull request with all that was said about it."""
@@ -150,7 +179,7 @@ class HubRepository:
         return f"{scheme}://{host_of(self.endpoint)}/datasets/{self.dataset.repository}/{path}"
 
 
-def _places(document: Document) -> Mapping[PurePosixPath, str]:
+def _places(document: Sought) -> Mapping[PurePosixPath, str]:
     """Return where a document could lie on main, and what that says; the last one counts."""
     places = {
         tree.REFUSED / f"{document.sha256}.txt": REFUSED,
@@ -161,10 +190,9 @@ def _places(document: Document) -> Mapping[PurePosixPath, str]:
     return places
 
 
-def began(document: Document) -> datetime:
+def began(document: Sought) -> datetime:
     """Return the moment before which no store can have had a document, clocks being wrong."""
-    finished = timestamps.parse_moment(document.submission["sitting"]["finished_at"])
-    return finished - _CLOCK_TOLERANCE
+    return document.since - _CLOCK_TOLERANCE
 
 
 def _months(first: datetime, last: datetime) -> Iterator[datetime]:

@@ -10,12 +10,14 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import platformdirs
 from filelock import FileLock, Timeout
 
+from hfbench_schema import timestamps
 from hfbench_schema.canonical import sha256_hex
 from hfbench_schema.files import write_atomically
 from hfbench_submit.errors import SubmitError
@@ -66,6 +68,11 @@ class Entry:
     def key(self) -> str:
         """The first digits of the document's hash."""
         return self.sha256[:SHORT]
+
+    @property
+    def since(self) -> datetime:
+        """The moment at which it was taken in, before which it was proposed nowhere."""
+        return timestamps.parse_moment(self.queued_at)
 
 
 def outbox_folder() -> Path:

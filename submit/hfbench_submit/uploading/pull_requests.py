@@ -13,10 +13,10 @@ from hfbench_submit.doctor.hub_checks import (
 from hfbench_submit.uploading import wording
 from hfbench_submit.uploading.documents import Document
 from hfbench_submit.uploading.failures import Failure, HubRefusalError, status_of
-from hfbench_submit.uploading.hub import HubRepository, Whereabouts, began
+from hfbench_submit.uploading.hub import HubRepository, Sought, Whereabouts, began
 from hfbench_submit.uploading.outbox import ACCEPTED, PROPOSED, REFUSED
 
-_OPEN: Final = ("open", "draft")
+OPEN: Final = ("open", "draft")
 _NOT_FOUND: Final = 404
 _ACCEPTED_WORDS: Final = ("accepted", "stored", "in the store")
 """Of which an intake's verdict holds one, unless it is `refused`."""
@@ -81,7 +81,7 @@ class PullRequests:
         """Return in which pull request documents are: an open one, or else the newest."""
         found: dict[str, Whereabouts] = {}
         for pull_request in self._repository.pull_requests(author):
-            known = found if pull_request.status not in _OPEN else _opened(found)
+            known = found if pull_request.status not in OPEN else _opened(found)
             wanted = [document for document in documents if document.sha256 not in known]
             if held := self._held(pull_request, wanted):
                 found |= self._whereabouts(pull_request, held)
@@ -115,17 +115,17 @@ class PullRequests:
         self, pull_request: Any, documents: Sequence[Document]
     ) -> dict[str, Whereabouts]:
         page = self._repository.pull_request_page(pull_request.num)
-        if pull_request.status in _OPEN:
+        if pull_request.status in OPEN:
             return {document.sha256: Whereabouts(PROPOSED, page) for document in documents}
         details = self._repository.discussion(pull_request.num)
-        return {one.sha256: _closed(details, one, page) for one in documents}
+        return {one.sha256: ended(details, one, page) for one in documents}
 
 
 def _opened(found: dict[str, Whereabouts]) -> dict[str, Whereabouts]:
     return {sha256: place for sha256, place in found.items() if place.status == PROPOSED}
 
 
-def _closed(details: Any, document: Document, page: str) -> Whereabouts:
+def ended(details: Any, document: Sought, page: str) -> Whereabouts:
     """Return how a pull request ended, with what was said of this document."""
     if details.status == "merged":
         return Whereabouts(ACCEPTED, page, "it was merged")
@@ -134,16 +134,16 @@ def _closed(details: Any, document: Document, page: str) -> Whereabouts:
         return Whereabouts(REFUSED, page, "its author closed it, and can open it again")
     comments = [event for event in details.events if event.type == "comment"][1:]  # no description
     said = [comment.content for comment in comments if comment.author in closers]
-    verdict, *findings = _about(document, said[-1] if said else "it was closed without a word")
+    verdict, *findings = said_of(document, said[-1] if said else "it was closed without a word")
     accepted = "refused" not in verdict and any(word in verdict for word in _ACCEPTED_WORDS)
     return Whereabouts(ACCEPTED if accepted else REFUSED, page, " ".join([verdict, *findings]))
 
 
-def _about(document: Document, text: str) -> list[str]:
+def said_of(document: Sought, text: str) -> list[str]:
     """Return an intake's verdict on one document and its findings, or anybody's first line."""
     lines = [line.strip() for line in text.splitlines()]
     for number, line in enumerate(lines):
-        if document.sha256 in line:
+        if f"(sha256 {document.sha256})" in line:
             findings = takewhile(lambda line: "(sha256 " not in line, lines[number + 1 :])
             return [line.rpartition("): ")[2], *findings]
     return lines[:1] or [""]

@@ -108,8 +108,10 @@ def receipt(entry: Entry) -> str:
     if entry.status == PROPOSED:
         return f"proposed {entry.proposal}"
     known = "accepted already" if entry.status == ACCEPTED else "refused before"
-    return f"{known}: {entry.proposal}{_noted(entry)}"
+    return f"{known}: {whereabouts(entry)}"
 
 
-def _noted(entry: Entry) -> str:
-    return f", which says: {printable(entry.note)}" if entry.note else ""
+def whereabouts(entry: Entry) -> str:
+    """Return where a proposal is, and what is said there."""
+    said = f", which says: {printable(entry.note)}" if entry.note else ""
+    return f"{entry.proposal or 'nowhere'}{said}"

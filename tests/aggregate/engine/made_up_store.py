@@ -16,6 +16,7 @@ from hfbench_aggregate.loading import Accepted, Documents, accepted_submissions
 from hfbench_aggregate.release import build_release
 from hfbench_aggregate.snapshot import newest
 from hfbench_aggregate.stores.local import LocalStore
+from hfbench_aggregate.tables import Trusted
 
 LAST_MONTH = datetime(2026, 11, 28, tzinfo=UTC)
 THIS_MONTH = datetime(2026, 12, 10, tzinfo=UTC)
@@ -77,4 +78,4 @@ def from_index(folder: Path, executor: Executor = serial) -> list[Accepted]:
 
 def released(folder: Path, submissions: Sequence[Accepted]) -> dict[str, bytes]:
     """Return the files of a release of these submissions."""
-    return build_release(submissions, ledger_of(folder), None)
+    return build_release(submissions, ledger_of(folder), None, Trusted())

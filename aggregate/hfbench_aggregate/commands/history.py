@@ -1,0 +1,79 @@
+"""`hfbench-aggregate history`: when the time of a cell, or of a suite, changed."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hfbench_aggregate.commands.reading import SOURCES, Picture, draw, print_texts, read_sources
+
+if TYPE_CHECKING:
+    from hfbench_aggregate.history.tables import History
+
+
+@click.command()
+@SOURCES
+@click.option(
+    "--cell",
+    "patterns",
+    multiple=True,
+    metavar="GLOB",
+    help="Cells whose id matches, as in 'inference/bert-*/torch-eager/*'. The suite index, the "
+    "geometric mean of all cells that every version has, without it. Repeatable.",
+)
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "markdown", "json", "csv"]),
+    default="text",
+    show_default=True,
+    help="CSV has a row for each version of each series.",
+)
+@click.option(
+    "--plot", type=Picture(), metavar="FILE", help="Draw the series as well: FILE.svg or .png."
+)
+def history(
+    addresses: tuple[str, ...], patterns: tuple[str, ...], output: str, plot: Path | None
+) -> None:
+    """Show how times went over the versions of transformers, and at which they changed.
+
+    SOURCE is a store (a folder, or hf://datasets/ORG/NAME), a submission, or a folder of
+    submissions. It takes eight versions on a machine; environments that differ in anything but
+    transformers (torch, python) are apart. Machines of one class of devices are also pooled.
+    """
+    with read_sources(addresses):
+        from hfbench_aggregate.history.report import history as history_of
+        from hfbench_aggregate.sources import gather
+
+        found = history_of(gather(addresses), patterns)
+    if plot:
+        from hfbench_aggregate.history.plot import history_plot
+
+        draw(plot, lambda kind: history_plot(found, kind))
+    _print(found, output)
+
+
+def _print(found: "History", output: str) -> None:
+    if output == "json":
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
+    elif output == "csv":
+        from hfbench_aggregate.history.spreadsheet import history_csv
+
+        click.echo(history_csv(found), nl=False)
+    else:
+        for note in found["notes"]:
+            click.echo(f"note: {note}", err=True)
+        _print_views(found, output)
+
+
+def _print_views(found: "History", output: str) -> None:
+    from hfbench_aggregate.comparing.markdown import view_markdown
+    from hfbench_aggregate.history.views import history_views
+    from hfbench_aggregate.printing import view_text
+
+    views = [view for group in found["groups"] for view in history_views(group)]
+    if output == "markdown":
+        click.echo("\n".join(map(view_markdown, views)))
+    else:
+        print_texts(lambda width: [view_text(view, width) for view in views])

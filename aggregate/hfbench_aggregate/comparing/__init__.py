@@ -1,0 +1,1 @@
+"""Comparisons of two versions as people ask for them: on every machine, and across contributors."""

@@ -1,0 +1,1 @@
+"""Histories: how the times of cells, or of a suite, went over the versions of transformers."""

@@ -1,0 +1,189 @@
+"""Histories of cells and suites: on each machine, and over several where they can be pooled."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+import numpy as np
+
+from hfbench_aggregate.comparing.studies import device_class
+from hfbench_aggregate.environments import BUILD, Environment, version_key
+from hfbench_aggregate.history.rows import INDEX, series_rows
+from hfbench_aggregate.history.series import index_series, pooled_series
+from hfbench_aggregate.history.tables import HISTORY_SCHEMA, History, HistoryGroup
+from hfbench_aggregate.reduction import Family
+from hfbench_aggregate.selection import TRANSFORMERS, SelectionError
+from hfbench_aggregate.sources import Gathered
+from hfbench_aggregate.statistics.centre import centre
+from hfbench_aggregate.statistics.moments import FloatArray
+from hfbench_aggregate.wording import counted
+
+
+class _Line(NamedTuple):
+    """What all versions of a history share."""
+
+    suite: str
+    environment: str
+    device_class: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """One machine's centres: log seconds, shape (cells, versions), NaN where not measured."""
+
+    family: Family
+    cells: list[str]
+    versions: list[str]
+    x: FloatArray
+    sizes: list[int]
+    """How many cells are in each series: more than one in a suite index."""
+    builds: int
+    """How many environments hold a build that is no release."""
+
+
+def history(gathered: Gathered, patterns: Sequence[str]) -> History:
+    """Return the histories of the cells that match a pattern; without one, of the suite index.
+
+    Raises:
+        SelectionError: no cell matches, or nothing was measured with transformers.
+    """
+    lines: dict[_Line, list[_Measured]] = defaultdict(list)
+    for family in gathered.families():
+        for line, measured in _measured(family, patterns or ("*",)):
+            lines[line].append(measured)
+    if not lines:
+        raise SelectionError(_nothing(gathered.families(), patterns))
+    groups = [group for each in lines.items() for group in _groups(*each, index=not patterns)]
+    return {
+        "schema": HISTORY_SCHEMA,
+        "submissions": len(gathered.submissions),
+        "notes": gathered.notes,
+        "groups": sorted(groups, key=lambda group: -len(group["machine_keys"])),
+    }
+
+
+def _nothing(found: Iterable[Family], patterns: Sequence[str]) -> str:
+    cells = sorted({cell for family in found for _, cell in family.runs})
+    if not cells or not patterns:
+        return "no latency was measured in any released version of transformers"
+    named = " or ".join(map(repr, patterns))
+    return f"no cell that was measured matches {named}; one is called {cells[0]}"
+
+
+def _measured(family: Family, patterns: Sequence[str]) -> Iterator[tuple[_Line, _Measured]]:
+    """Yield the centres of a family by environment and device class."""
+    for rest, environments in _by_rest(family.environments).items():
+        ordered = [each for each in environments if BUILD not in _version(each)]
+        builds = len(environments) - len(ordered)
+        for kind, cells in _by_class(family, ordered, patterns).items():
+            x = np.stack([centre(family.arm(each, cells).x).centre for each in ordered], axis=1)
+            held = np.asarray(~np.isnan(x).all(axis=1))
+            names = [cell for cell, keep in zip(cells, held.tolist(), strict=True) if keep]
+            if names:
+                versions, sizes = list(map(_version, ordered)), [1] * len(names)
+                measured = _Measured(family, names, versions, x[held], sizes, builds)
+                yield _Line(family.suite_title, rest, kind), measured
+
+
+def _by_class(
+    family: Family, environments: Sequence[Environment], patterns: Sequence[str]
+) -> dict[str, list[str]]:
+    """Return the cells that match a pattern by device class."""
+    machine = family.submissions[-1].document["machine"]
+    found: dict[str, list[str]] = defaultdict(list)
+    for cell in family.cells(*environments):
+        if any(fnmatchcase(cell, pattern) for pattern in patterns):
+            found[device_class(cell, machine)].append(cell)
+    return found
+
+
+def _by_rest(environments: Sequence[Environment]) -> dict[str, list[Environment]]:
+    """Group environments by all but the version of transformers, from old to new."""
+    found: dict[str, list[Environment]] = defaultdict(list)
+    for each in environments:
+        if not each.replica and TRANSFORMERS in dict(each.versions):
+            rest = tuple(pair for pair in each.versions if pair[0] != TRANSFORMERS)
+            found[Environment(rest, each.python, 0).title].append(each)
+    return found
+
+
+def _version(environment: Environment) -> str:
+    return dict(environment.versions)[TRANSFORMERS]
+
+
+def _groups(line: _Line, machines: list[_Measured], *, index: bool) -> Iterator[HistoryGroup]:
+    """Yield the history over all machines, if there are several, and that of each."""
+    if index:
+        machines = [_index_of(machine) for machine in machines]
+    if len(machines) > 1 and (pooled := _pooled(line, machines)):
+        yield pooled
+    for one in machines:
+        yield _group(line, [one], one)
+
+
+def _index_of(machine: _Measured) -> _Measured:
+    """Return the suite index of a machine as its only series."""
+    x, matched = index_series(machine.x)
+    size = int(matched.sum())
+    return replace(machine, cells=[INDEX], x=x, sizes=[size])
+
+
+def _pooled(line: _Line, machines: list[_Measured]) -> HistoryGroup | None:
+    """Return the history over machines; None if no two of them have enough versions in common."""
+    cells = list(dict.fromkeys(cell for machine in machines for cell in machine.cells))
+    found = {version for machine in machines for version in machine.versions}
+    versions = sorted(found, key=version_key)
+    x, used = pooled_series(np.stack([_spread(one, cells, versions) for one in machines]))
+    several = used.sum(axis=0) > 1
+    if not several.any():
+        return None
+    counting = [one for one, own in zip(machines, used[:, several], strict=True) if own.any()]
+    sizes: dict[str, int] = {}
+    for one in counting:
+        sizes |= zip(one.cells, one.sizes, strict=True)
+    names = [cell for cell, keep in zip(cells, several.tolist(), strict=True) if keep]
+    whole = replace(
+        counting[0],
+        cells=names,
+        versions=versions,
+        x=x[several],
+        sizes=[sizes[cell] for cell in names],
+        builds=max(one.builds for one in machines),
+    )
+    return _group(line, counting, whole, len(machines) - len(counting))
+
+
+def _spread(machine: _Measured, cells: list[str], versions: list[str]) -> FloatArray:
+    """Return a machine's centres at the places of all cells and versions."""
+    x = np.full((len(cells), len(versions)), np.nan)
+    rows = {cell: row for row, cell in enumerate(cells)}
+    columns = [versions.index(version) for version in machine.versions]
+    x[np.ix_([rows[cell] for cell in machine.cells], columns)] = machine.x
+    return x
+
+
+def _group(
+    line: _Line, machines: Sequence[_Measured], measured: _Measured, left_out: int = 0
+) -> HistoryGroup:
+    return {
+        "machine_keys": [machine.family.machine_key for machine in machines],
+        "machines": [machine.family.machine_title for machine in machines],
+        "device_class": line.device_class,
+        "suite": line.suite,
+        "environment": line.environment,
+        "notes": list(_notes(machines, measured.builds, left_out)),
+        "series": series_rows(measured.cells, measured.sizes, measured.versions, measured.x),
+    }
+
+
+def _notes(machines: Sequence[_Measured], builds: int, left_out: int) -> Iterator[str]:
+    """Say what does not count, and what is not the same on all machines."""
+    if left_out:
+        yield f"{counted(left_out, 'machine')} left out: too few versions in common with the others"
+    if builds:
+        yield f"{counted(builds, 'build')} of no release left out: builds have no order"
+    sizes = {size for machine in machines for size in machine.sizes}
+    if len(sizes) > 1:
+        yield f"the index is over {min(sizes)} to {max(sizes)} cells, as machines measured others"
