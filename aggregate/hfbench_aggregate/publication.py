@@ -9,7 +9,8 @@ from pathlib import PurePosixPath
 
 from hfbench_aggregate.archive import Archive
 from hfbench_aggregate.difference import difference, edition_of
-from hfbench_aggregate.ledger import Ledger, read_ledger
+from hfbench_aggregate.engine.executors import Executor, serial
+from hfbench_aggregate.ledger import read_ledger
 from hfbench_aggregate.loading import accepted_submissions
 from hfbench_aggregate.manifest import MANIFEST, present_libraries, says_the_same
 from hfbench_aggregate.published import Published, newest_release, read_published
@@ -33,10 +34,13 @@ class Publication:
     new: bool
 
 
-def publish(store: Store) -> Publication:
+def publish(store: Store, executor: Executor = serial) -> Publication:
     """Make the next release of a store, or return the last one if nothing has changed.
 
+    `executor` reduces the documents that the index of the store has not seen.
+
     Raises:
+        ExecutorError: the executor cannot be used here.
         StoreError: there is no accepted submission, the ledger is broken, a document, the registry
             or the last release is corrupt, or somebody else wrote meanwhile; there is no new
             release then.
@@ -45,8 +49,7 @@ def publish(store: Store) -> Publication:
     previous = newest_release(snapshot)
     if previous is not None:
         _tag_if_untagged(snapshot, previous.version)
-    ledger, registry = read_ledger(snapshot), registry_of(snapshot)
-    files = build_release(inputs_of(snapshot, ledger, registry, previous))
+    files = build_release(_inputs(snapshot, previous, executor))
     manifest: Manifest = strict_json(files[MANIFEST])
     new = previous is None or not says_the_same(manifest, previous.manifest)
     version = manifest["version"] if new or previous is None else previous.version
@@ -58,34 +61,20 @@ def publish(store: Store) -> Publication:
     return Publication(version, path, new)
 
 
+def _inputs(snapshot: Snapshot, previous: Published | None, executor: Executor) -> Inputs:
+    """Return what the next release of a store is made from."""
+    ledger = read_ledger(snapshot)
+    submissions = accepted_submissions(snapshot, ledger, executor)
+    trusted, registry_sha256 = registry_of(snapshot)
+    archive, libraries = Archive(snapshot, ledger), present_libraries()
+    return Inputs(submissions, ledger, trusted, registry_sha256, previous, archive, libraries)
+
+
 def _tag_if_untagged(snapshot: Snapshot, version: str) -> None:
     """Name the revision that a release came with, or else one that holds it, after the release."""
     store, manifest = snapshot.store, release_path(version) / MANIFEST
     if store.tagged(version) is None:
         store.tag(version, store.last_change(manifest, snapshot.revision))
-
-
-def inputs_of(
-    snapshot: Snapshot,
-    ledger: Ledger,
-    registry: tuple[Trusted, str | None],
-    previous: Published | None,
-    head: str | None = None,
-) -> Inputs:
-    """Return what a release is made from, as of the newest entry of a ledger, or that of `head`.
-
-    `registry` is the accounts that it trusts, and its sha256.
-
-    Raises:
-        StoreError: no submission is accepted, or one is missing or not what was accepted; or the
-            ledger has no such entry.
-    """
-    archive = Archive(snapshot, ledger)
-    pinned = ledger.until(head) if head else ledger
-    submissions = (
-        archive.submissions(pinned.accepted()) if head else accepted_submissions(snapshot, ledger)
-    )
-    return Inputs(submissions, pinned, *registry, previous, archive, present_libraries())
 
 
 def registry_of(snapshot: Snapshot) -> tuple[Trusted, str | None]:

@@ -1,13 +1,18 @@
 """Rebuilding: make a release again from what it pins, and compare every byte."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from hfbench_aggregate.archive import Archive
 from hfbench_aggregate.ledger import read_ledger
-from hfbench_aggregate.manifest import MANIFEST, method_differences, trusted_of
-from hfbench_aggregate.publication import inputs_of
+from hfbench_aggregate.manifest import (
+    MANIFEST,
+    method_differences,
+    present_libraries,
+    trusted_of,
+)
 from hfbench_aggregate.published import Published, read_published
-from hfbench_aggregate.release import build_release
+from hfbench_aggregate.release import Inputs, build_release
 from hfbench_aggregate.release_tables import DiffRow
 from hfbench_aggregate.snapshot import Snapshot
 from hfbench_aggregate.stores.store import StoreError
@@ -41,22 +46,31 @@ def rebuild(snapshot: Snapshot, version: str) -> Rebuilt:
     """
     published = read_published(snapshot, version)
     manifest = published.manifest
-    inputs = inputs_of(
-        snapshot,
-        read_ledger(snapshot),
-        (trusted_of(manifest), manifest["registry_sha256"]),
-        _followed(published),
-        manifest["ledger_head"],
-    )
-    files = build_release(replace(inputs, libraries=manifest["libraries"]))
+    files = build_release(_inputs(published))
     made: Manifest = strict_json(files[MANIFEST])
     differing = _differing(published, files)
-    method = method_differences(manifest, {**made, "libraries": inputs.libraries})
+    method = method_differences(manifest, {**made, "libraries": present_libraries()})
     return Rebuilt(
         files=len(manifest["tables"]) + 1,
         differing=differing,
         reasons=_reasons(differing, method, _limits(files)) if differing else [],
         remarks=[f"made with other libraries: {', '.join(method)}"] if method else [],
+    )
+
+
+def _inputs(published: Published) -> Inputs:
+    """Return what a release was made from."""
+    manifest, snapshot = published.manifest, published.snapshot
+    ledger = read_ledger(snapshot)
+    archive, pinned = Archive(snapshot, ledger), ledger.until(manifest["ledger_head"])
+    return Inputs(
+        submissions=archive.submissions(pinned.accepted()),
+        ledger=pinned,
+        trusted=trusted_of(manifest),
+        registry_sha256=manifest["registry_sha256"],
+        previous=_followed(published),
+        archive=archive,
+        libraries=manifest["libraries"],
     )
 
 

@@ -34,7 +34,7 @@ from hfbench_aggregate.training.report import training_rows
 from hfbench_aggregate.trust import Trusted, tier
 from hfbench_schema.canonical import canonical_bytes, sha256_hex
 from hfbench_schema.machine_key import machine_key, machine_title
-from hfbench_schema.submission import MEASURED_STATUSES, ROLES, role_of
+from hfbench_schema.submission import MEASURED_STATUSES, ROLES
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,9 +139,9 @@ def _further_tables(found: Sequence[Family]) -> dict[str, list[Any]]:
 def _process_runs(submissions: Sequence[Accepted]) -> dict[str, tuple[int, int]]:
     """Count the process runs of each role: measured, and not."""
     tally = Counter(
-        (role_of(run), run["status"] in MEASURED_STATUSES)
+        (role, status in MEASURED_STATUSES)
         for submission in submissions
-        for run in submission.document["process_runs"]
+        for role, status in submission.statuses.elements()
     )
     held = [role for role in ROLES if tally[role, True] + tally[role, False]]
     return {role: (tally[role, True], tally[role, False]) for role in held}
@@ -168,7 +168,7 @@ def submission_row(
 ) -> SubmissionRow:
     """Return the row of one submission, and who else measured what it did."""
     document = submission.document
-    statuses = Counter(run["status"] for run in document["process_runs"])
+    statuses = Counter(status for _, status in submission.statuses.elements())
     return {
         "sha256": submission.sha256,
         "received_at": submission.received_at,
@@ -184,7 +184,7 @@ def submission_row(
         "started_at": document["sitting"]["invocations"][0],
         "finished_at": document["sitting"]["finished_at"],
         "environments": document["environments"],
-        "process_runs": len(document["process_runs"]),
+        "process_runs": statuses.total(),
         "statuses": dict(statuses),
         "trust": tier(submission.submitter, seen, trusted),
         "corroboration": _corroboration_row(seen) if seen else None,

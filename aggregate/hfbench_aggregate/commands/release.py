@@ -1,15 +1,21 @@
 """`hfbench-aggregate release`, `rebuild` and `diff`: publish, prove and explain releases."""
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
+from hfbench_aggregate.commands.executor import EXECUTOR
 from hfbench_aggregate.commands.opened import FINDINGS, STORE, opened
+
+if TYPE_CHECKING:
+    from hfbench_aggregate.engine.executors import Executor
 
 
 @click.command()
 @STORE
-def release(address: str) -> None:
+@EXECUTOR
+def release(address: str, executor: "Executor") -> None:
     """Publish the next release and print its folder.
 
     If nothing has changed since the last one, that is the one printed.
@@ -17,7 +23,7 @@ def release(address: str) -> None:
     with opened(address) as store:
         from hfbench_aggregate.publication import publish
 
-        published = publish(store)
+        published = publish(store, executor)
         name = store.name
     if published.new:
         click.echo(f"release {published.version}", err=True)
