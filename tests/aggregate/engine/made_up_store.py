@@ -16,7 +16,7 @@ from hfbench_aggregate.loading import Accepted, Documents, accepted_submissions
 from hfbench_aggregate.release import build_release
 from hfbench_aggregate.snapshot import newest
 from hfbench_aggregate.stores.local import LocalStore
-from hfbench_aggregate.tables import Trusted
+from hfbench_aggregate.trust import Trusted
 
 LAST_MONTH = datetime(2026, 11, 28, tzinfo=UTC)
 THIS_MONTH = datetime(2026, 12, 10, tzinfo=UTC)
