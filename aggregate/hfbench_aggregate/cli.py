@@ -13,6 +13,7 @@ from hfbench_aggregate.commands.ledger import ledger
 from hfbench_aggregate.commands.opened import FINDINGS, STORE, BadInputError, opened
 from hfbench_aggregate.commands.plan import plan
 from hfbench_aggregate.commands.reading import print_texts
+from hfbench_aggregate.commands.release import diff, rebuild, release
 from hfbench_schema import __version__
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ main.add_command(intake)
 main.add_command(ledger)
 main.add_command(compact)
 main.add_command(plan)
+main.add_command(release)
+main.add_command(rebuild)
+main.add_command(diff)
 
 
 @main.command()
@@ -64,25 +68,6 @@ def training(address: str, output: str) -> None:
         click.echo(json.dumps(groups, indent=2, ensure_ascii=False))
     else:
         _print_training(groups, output)
-
-
-@main.command()
-@STORE
-def release(address: str) -> None:
-    """Publish the next release and print its folder.
-
-    If nothing has changed since the last one, that is the one printed.
-    """
-    with opened(address) as store:
-        from hfbench_aggregate.publication import publish
-
-        published = publish(store)
-        name = store.name
-    if published.new:
-        click.echo(f"release {published.version}", err=True)
-    else:
-        click.echo(f"nothing has changed since release {published.version}", err=True)
-    click.echo(f"{name}/{published.path}")
 
 
 @main.command()

@@ -82,6 +82,20 @@ class Ledger:
         """Return the documents whose bytes were deleted, and must not come again."""
         return {entry["sha256"] for entry in self.entries if entry["event"] == ERASED}
 
+    def until(self, head: str) -> "Ledger":
+        """Return the ledger as it was when the line with this sha256 was its last.
+
+        Raises:
+            LedgerError: there is no such line.
+        """
+        if head not in self.hashes:
+            raise LedgerError(
+                f"the ledger has no entry {head}: its end was cut off or changed. To mend it: "
+                f"restore ledger/ from a backup"
+            )
+        count = self.hashes.index(head) + 1
+        return Ledger(self.entries[:count], self.hashes[:count], {})
+
     def not_before_the_last(self, moment: datetime) -> datetime:
         """Return `moment`, or that of the last entry if the clock has been set back since."""
         if not self.entries:

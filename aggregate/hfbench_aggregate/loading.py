@@ -1,25 +1,91 @@
 """Reading accepted submissions back: what the ledger knows, if its bytes hash to its name."""
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from hfbench_aggregate.ledger import Ledger
 from hfbench_aggregate.snapshot import Snapshot
 from hfbench_aggregate.stores.store import StoreError
 from hfbench_schema import tree
 from hfbench_schema.canonical import StrictJSONError, sha256_hex, strict_json
-from hfbench_schema.submission import SUBMISSION_SCHEMA, Submission
+from hfbench_schema.submission import SUBMISSION_SCHEMA, ProcessRun, Submission, role_of
+
+if TYPE_CHECKING:
+    from hfbench_aggregate.engine.executors import Executor
+    from hfbench_aggregate.engine.runs import Runs
+
+
+class ReducedRuns(Protocol):
+    """What an index holds of a submission's process runs."""
+
+    @property
+    def statuses(self) -> Counter[tuple[str, str]]:
+        """How many of each role ended with each status."""
+
+    def latency(self) -> "Runs":
+        """Return those of role latency, reduced."""
+
+    def others(self) -> list[ProcessRun]:
+        """Return those of all other roles, as submitted."""
 
 
 @dataclass(frozen=True, eq=False)
 class Accepted:
-    """One accepted submission, with what the ledger says about it."""
+    """One accepted submission, with what the ledger says about it.
+
+    `document` may be an Outline; `reduced` is then what the index holds of its process runs.
+    """
 
     sha256: str
     received_at: str
     submitter: str
     document: Submission
+    reduced: ReducedRuns | None = None
+
+    @property
+    def latency_runs(self) -> "Runs":
+        """The process runs of role latency, reduced, in the order of launching."""
+        if self.reduced:
+            return self.reduced.latency()
+        # Here, so that whoever only reads documents does not load numpy and pyarrow.
+        from hfbench_aggregate.engine.taking_in import reduced
+
+        return reduced(self.document["process_runs"])
+
+    @property
+    def other_runs(self) -> list[ProcessRun]:
+        """The process runs of all other roles, as submitted, in the order of launching."""
+        if self.reduced:
+            return self.reduced.others()
+        return [run for run in self.document["process_runs"] if role_of(run) != "latency"]
+
+    @property
+    def statuses(self) -> Counter[tuple[str, str]]:
+        """How many process runs of each role ended with each status."""
+        if self.reduced:
+            return self.reduced.statuses
+        return Counter((role_of(run), run["status"]) for run in self.document["process_runs"])
+
+
+class Outline(dict[str, Any]):
+    """A submission without its process runs, which are read from the store when asked for.
+
+    Nearly nobody asks: what else is computed from them is in the index. They are not kept, so that
+    the iterations of many submissions are never in memory at once.
+    """
+
+    def __init__(self, content: dict[str, Any], whole: Callable[[], Submission]) -> None:
+        super().__init__(content)
+        self._whole = whole
+
+    def __missing__(self, name: str) -> Any:
+        if name != "process_runs":
+            raise KeyError(name)
+        return self._whole()["process_runs"]
 
 
 @dataclass(frozen=True)
@@ -28,10 +94,20 @@ class Documents:
 
     snapshot: Snapshot
 
+    @property
+    def name(self) -> str:
+        """The store, for people."""
+        return self.snapshot.store.name
+
     @cached_property
     def paths(self) -> dict[str, PurePosixPath]:
         """Where documents lie as files."""
         return self.snapshot.submissions()
+
+    @cached_property
+    def parts(self) -> list[PurePosixPath]:
+        """The parts."""
+        return self.snapshot.files(tree.SUBMISSION_PARTS)
 
     @cached_property
     def compacted(self) -> dict[str, bytes]:
@@ -41,19 +117,48 @@ class Documents:
             StoreError: a part is not what it was.
         """
         found: dict[str, bytes] = {}
-        paths = self.snapshot.files(tree.SUBMISSION_PARTS)
-        if not paths:
-            return found
+        for path in self.parts:
+            found |= self.read_part(path)
+        return found
+
+    def read_part(self, path: PurePosixPath) -> dict[str, bytes]:
+        """Return every document of a part; each must hash to its name.
+
+        Raises:
+            StoreError: it is not what it was.
+        """
         # Here, so that whoever has no part does not load pyarrow.
         from hfbench_aggregate.dataset.parts import PartError, documents_of
 
-        for path in paths:
-            try:
-                held = list(documents_of(self.snapshot.read(path)))
-            except PartError as error:
-                raise StoreError(f"{path}: {error}. To mend it: restore it") from error
-            found |= {one.sha256: one.data for one in held}
-        return found
+        try:
+            return {one.sha256: one.data for one in documents_of(self.snapshot.read(path))}
+        except PartError as error:
+            raise StoreError(f"{path}: {error}. To mend it: restore it") from error
+
+    def part_names(self, path: PurePosixPath) -> list[str]:
+        """Return the sha256 of every document of a part, none of which is looked at.
+
+        Raises:
+            StoreError: it is no part.
+        """
+        from hfbench_aggregate.dataset.parts import PartError, names_in
+
+        try:
+            return names_in(self.snapshot.read(path))
+        except PartError as error:
+            raise StoreError(f"{path}: {error}. To mend it: restore it") from error
+
+    def read_bytes(self, sha256: str) -> bytes:
+        """Return the bytes of a document that is a file; they must hash to its name.
+
+        Raises:
+            StoreError: they do not.
+        """
+        path = self.paths[sha256]
+        data = self.snapshot.read(path)
+        if sha256_hex(data) != sha256:
+            raise StoreError(corrupt(path, sha256_hex(data)))
+        return data
 
     def __contains__(self, sha256: str) -> bool:
         return sha256 in self.paths or sha256 in self.compacted
@@ -68,35 +173,47 @@ class Documents:
                 does not read.
         """
         if sha256 in self.paths:
-            return _parsed(self.snapshot.read(self.paths[sha256]), self.paths[sha256])
+            return _parsed(self.read_bytes(sha256), self.paths[sha256])
         if sha256 in self.compacted:
             return _parsed(self.compacted[sha256], PurePosixPath(f"{sha256}.json"))
         raise StoreError(missing(sha256))
 
 
-def accepted_submissions(snapshot: Snapshot, ledger: Ledger) -> list[Accepted]:
+def accepted_submissions(
+    snapshot: Snapshot, ledger: Ledger, executor: "Executor | None" = None
+) -> list[Accepted]:
     """Return every accepted submission, in the order of the ledger.
+
+    They come from the index of the store, which is brought up to date first: by `executor`, or
+    serially.
 
     Raises:
         StoreError: there is none, or one is missing or not what was accepted.
+        ExecutorError: the executor cannot be used here.
     """
-    documents = Documents(snapshot)
-    accepted = [
-        Accepted(sha256, entry["at"], entry["submitter"], documents.read(sha256))
-        for sha256, entry in ledger.accepted().items()
-    ]
+    # Here, so that whoever only reads documents does not load numpy and pyarrow.
+    from hfbench_aggregate.engine.executors import serial
+    from hfbench_aggregate.engine.index import Index
+    from hfbench_aggregate.engine.places import index_folder
+
+    documents, name = Documents(snapshot), snapshot.store.name
+    index = Index(index_folder(name), documents, ledger, executor or serial)
+    indexed = index.submissions()
+    accepted = []
+    for sha256, entry in ledger.accepted().items():
+        outline = Outline(indexed[sha256].outline, partial(documents.read, sha256))
+        document, reduced = cast(Submission, outline), indexed[sha256]
+        accepted.append(Accepted(sha256, entry["at"], entry["submitter"], document, reduced))
     if not accepted:
         raise StoreError(
-            f"{snapshot.store.name} holds no accepted submission. To take in what was proposed: "
-            f"hfbench-aggregate intake {snapshot.store.name}"
+            f"{name} holds no accepted submission. To take in what was proposed: "
+            f"hfbench-aggregate intake {name}"
         )
     return accepted
 
 
 def _parsed(data: bytes, path: PurePosixPath) -> Submission:
-    """Parse a document whose bytes must hash to the name of its path."""
-    if sha256_hex(data) != path.stem:
-        raise StoreError(corrupt(path, sha256_hex(data)))
+    """Parse the bytes of a document that hash to the name of its path."""
     try:
         document: Submission = strict_json(data)
         schema = document["schema"]

@@ -1,32 +1,45 @@
 """The notes of a release: what is in it, in words, written from its tables."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, Final
 
+from hfbench_aggregate.audit import audit_sentences
+from hfbench_aggregate.coverage import STATES
+from hfbench_aggregate.difference_text import difference_summary
+from hfbench_aggregate.findings import CALLED
 from hfbench_aggregate.markdown import plain
-from hfbench_aggregate.statistics.verdict import Verdict
+from hfbench_aggregate.release_tables import CoverageRow, DiffRow, RankBoard
 from hfbench_aggregate.tables import ComparedCell, Comparison, MachineRow, Manifest
-from hfbench_aggregate.wording import counted, in_common, summary
+from hfbench_aggregate.wording import counted, in_common, percent, summary
+
+MOST_LISTED: Final = 5
+"""Findings of a comparison that notes list, the largest; tables have all."""
 
 
 def release_notes(
-    manifest: Manifest,
-    previous: Manifest | None,
-    machines: Sequence[MachineRow],
-    process_runs: Mapping[str, Sequence[int]],
-    comparisons: Sequence[Comparison],
+    manifest: Manifest, tables: Mapping[str, Any], process_runs: Mapping[str, Sequence[int]]
 ) -> str:
     """Return the notes as Markdown; strangers' text in it is plain text.
 
     `process_runs` counts those of each role: measured, and not.
     """
+    machines, comparisons = tables["machines.json"], tables["comparisons.json"]
     sections = [
         f"# Release {manifest['version']}",
         _counts(manifest, process_runs, machines),
-        _news(manifest, previous),
+        *_news(manifest, tables.get("diff.json")),
         "## Verdicts",
         *_verdicts(machines, comparisons),
         "## Provisional",
         _provisional(comparisons),
+        "## Ranks",
+        _ranks(tables["ranks.json"]),
+        "## Coverage",
+        _coverage(tables["coverage.json"]),
+        "## Self-audit",
+        "\n".join(f"- {sentence}" for sentence in audit_sentences(tables["audit.json"])),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -44,17 +57,16 @@ def _counts(
     )
 
 
-def _news(manifest: Manifest, previous: Manifest | None) -> str:
-    if previous is None:
-        return "This is the first release."
-    before = {row["sha256"] for row in previous["inputs"]}
-    after = {row["sha256"] for row in manifest["inputs"]}
-    changes = [f"{counted(len(after - before), 'submission')} more"]
-    if before - after:
-        changes.append(f"{counted(len(before - after), 'submission')} fewer")
-    if previous["method_version"] != manifest["method_version"]:
-        changes.append(f"method {manifest['method_version']} for {previous['method_version']}")
-    return f"Since {previous['version']}: {', '.join(changes)}."
+def _news(manifest: Manifest, diff: DiffRow | None) -> Iterator[str]:
+    """Yield what came since the release before, and what changed by which cause."""
+    if diff is None:
+        yield "This is the first release."
+        return
+    changes = [f"{counted(len(diff['added']), 'submission')} more"]
+    if diff["removed"]:
+        changes.append(f"{counted(len(diff['removed']), 'submission')} fewer")
+    yield f"Since {manifest['previous']}: {', '.join(changes)}."
+    yield "\n".join(f"- {plain(line)}" for line in difference_summary(diff))
 
 
 def _verdicts(machines: Sequence[MachineRow], comparisons: Sequence[Comparison]) -> Iterator[str]:
@@ -67,13 +79,13 @@ def _verdicts(machines: Sequence[MachineRow], comparisons: Sequence[Comparison])
             yield f"### {plain(machine['title'])}"
         for comparison in own:
             where = f"{comparison['suite']}, {in_common(comparison)}"
+            called = [row for row in comparison["cells"] if row["verdict"] in CALLED]
+            called.sort(key=lambda row: -abs(math.log(row["ratio"] or 1)))
             lines = [f"{plain(where)}: {plain(summary(comparison))}."]
-            lines += [_line(row) for row in comparison["cells"] if _called(row)]
+            lines += map(_line, called[:MOST_LISTED])
+            if (more := len(called) - MOST_LISTED) > 0:
+                lines.append(f"- {more} more in `findings.json`")
             yield "\n".join(lines)
-
-
-def _called(row: ComparedCell) -> bool:
-    return row["verdict"] in (Verdict.SLOWER, Verdict.FASTER)
 
 
 def _line(row: ComparedCell) -> str:
@@ -87,3 +99,36 @@ def _provisional(comparisons: Sequence[Comparison]) -> str:
         if comparison["provisional"]
     ]
     return "\n".join(lines) or "No verdict is provisional."
+
+
+def _ranks(boards: Sequence[RankBoard]) -> str:
+    """Say who may be first on each board."""
+    lines = [_first(board) for board in boards]
+    return "\n".join(lines) or "No sitting has measured two versions that are alike else."
+
+
+def _first(board: RankBoard) -> str:
+    where = f"{board['machine']}, {board['suite']}, {board['device']}, {board['alike']}"
+    if board["unranked"] is not None:
+        return f"- {plain(where)}: not ranked as a whole ({board['unranked']})"
+    first = [entry["name"] for entry in board["entries"] if entry["tied_for_first"]]
+    how = "fastest" if len(first) == 1 else f"tied for first of {len(board['entries'])}"
+    return f"- {plain(where)}: {plain(', '.join(first))} {how}"
+
+
+def _coverage(rows: Sequence[CoverageRow]) -> str:
+    """Say what is measured of what could be, machine by machine, over all environments."""
+    groups = groupby(rows, lambda row: (row["machine_key"], row["suite"]))
+    lines = [_measured(list(group)) for _, group in groups]
+    return "\n".join(lines) or "No suite that this version knows was measured."
+
+
+def _measured(rows: list[CoverageRow]) -> str:
+    counts = {state: sum(row["counts"][state] for row in rows) for state in STATES}
+    total = sum(counts.values())
+    share = percent(counts.pop("measured") / max(total, 1))
+    rest = [f"{count} {state.replace('_', ' ')}" for state, count in counts.items() if count]
+    where = plain(f"{rows[0]['machine']}, {rows[0]['suite']}")
+    missing = f" ({', '.join(rest)})" if rest else ""
+    environments, cells = counted(len(rows), "environment"), counted(total, "cell")
+    return f"- {where}, {environments}: {share} of {cells} measured{missing}"

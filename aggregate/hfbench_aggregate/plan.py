@@ -23,7 +23,7 @@ from hfbench_aggregate.statistics.planning import (
 )
 from hfbench_aggregate.statistics.sitting import SittingSource, replicate_sitting_sd
 from hfbench_schema.power import Design, detectable
-from hfbench_schema.submission import MEASURED_STATUSES, role_of
+from hfbench_schema.submission import MEASURED_STATUSES
 from hfbench_schema.suites import find_suite
 
 QUOTED: Final = (5, 10)
@@ -226,11 +226,9 @@ def _remark(process_runs: int, sd: float, df: float) -> str:
 def _wall_seconds(family: Family) -> dict[str, float | None]:
     """Return what a process run of each cell took here, in the middle, from launch to end."""
     taken: defaultdict[str, list[float]] = defaultdict(list)
-    for submission in family.submissions:
-        for run in submission.document["process_runs"]:
-            if role_of(run) == "latency" and run["status"] in MEASURED_STATUSES:
-                taken[run["cell"]].append(run["wall_ns"] / 1e9)
-    return {cell: published(median(times)) for cell, times in taken.items()}
+    for (_, cell), runs in family.runs.items():
+        taken[cell] += [run.wall_ns / 1e9 for run in runs if run.status in MEASURED_STATUSES]
+    return {cell: published(median(times)) for cell, times in taken.items() if times}
 
 
 def _add_designs(

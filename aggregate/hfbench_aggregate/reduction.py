@@ -6,86 +6,31 @@ same title. Of the timed iterations of a process run the middle pair is kept, tw
 their logarithm may differ in the last bit from processor to processor.
 """
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-
-import numpy as np
-import numpy.typing as npt
+from functools import cached_property
 
 from hfbench_aggregate.environments import Environment, environment_of
 from hfbench_aggregate.loading import Accepted
+from hfbench_aggregate.run_table import Arm, Place, ReducedRun, RunTable
 from hfbench_aggregate.statistics.constants import LEAST_ITERATIONS
-from hfbench_aggregate.statistics.moments import padded
-from hfbench_schema.contamination import was_watched
 from hfbench_schema.machine_key import machine_key, machine_title
-from hfbench_schema.submission import (
-    SPAWN,
-    EnvironmentFacts,
-    ProcessRun,
-    Threads,
-    role_of,
-    timed_iterations,
-)
+from hfbench_schema.submission import SPAWN, EnvironmentFacts, ProcessRun, role_of
 from hfbench_schema.suites import find_suite
+
+__all__ = ["Arm", "Family", "ReducedRun", "families", "suite_title"]
 
 _LONGEST_REASON = 100
 _NO_FAILURES = {"contaminated": "set aside", "skipped_dominated": "not tried"}
-
-
-@dataclass(frozen=True)
-class ReducedRun:
-    """One process run: its median as the integer pair in the middle, and why if it has none.
-
-    `sitting` is the number of its submission within the family, `order` its place in the
-    submission, in the order of launching; `iterations` counts the timed ones. A contaminated
-    first attempt has no median, so that a place counts once, by its second. `watched` says
-    whether other programs' CPU time was counted.
-    """
-
-    submission: str
-    sitting: int
-    block: int
-    attempt: int
-    order: int
-    status: str
-    reason: str | None
-    iterations: int
-    warmup_iterations: int
-    middle_ns: tuple[int, int] | None
-    threads: Threads | None
-    watched: bool
-
-    @property
-    def median_ms(self) -> float | None:
-        """The median of the timed iterations in ms; None if not measured."""
-        return sum(self.middle_ns) / 2e6 if self.middle_ns else None
-
-    @property
-    def x(self) -> float:
-        """The logarithm of that median in seconds, the unit of all statistics; NaN if not there."""
-        return math.log(sum(self.middle_ns) / 2e9) if self.middle_ns else math.nan
-
-
-@dataclass(frozen=True, eq=False)
-class Arm:
-    """The measured process runs of one environment, in arrays (cells, process runs).
-
-    `x` is log seconds, NaN for padding; `sittings` numbers the sitting of each, -1 for padding.
-    """
-
-    x: npt.NDArray[np.float64]
-    sittings: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Family:
     """All process runs of one suite version on one machine; `submissions` are its sittings.
 
-    `runs` holds those of role latency; `other_runs` those of each other role, as submitted. How
-    workers were launched, and on how many machines, changes what they measure, so it makes another
-    family.
+    How workers were launched, and on how many machines, changes what they measure, so it makes
+    another family.
     """
 
     machine_key: str
@@ -95,8 +40,13 @@ class Family:
     nodes: int = 1
     submissions: list[Accepted] = field(default_factory=list)
     facts: dict[Environment, list[EnvironmentFacts]] = field(default_factory=dict)
-    runs: dict[tuple[Environment, str], list[ReducedRun]] = field(default_factory=dict)
-    other_runs: dict[tuple[Environment, str, str], list[ProcessRun]] = field(default_factory=dict)
+
+    @cached_property
+    def runs(self) -> RunTable:
+        """The process runs of role latency, reduced, by environment and cell."""
+        return RunTable.of(
+            [(one.sha256, _environments(one), one.latency_runs) for one in self.submissions]
+        )
 
     @property
     def suite_title(self) -> str:
@@ -122,8 +72,15 @@ class Family:
 
     def of_role(self, role: str) -> list[tuple[Environment, str, list[ProcessRun]]]:
         """Return the process runs of a role by environment and cell, from old to new, by cell."""
-        found = [(key[0], key[1], runs) for key, runs in self.other_runs.items() if key[2] == role]
-        return sorted(found, key=lambda entry: (entry[0].sort_key, entry[1]))
+        found: dict[Place, list[ProcessRun]] = {}
+        for submission in self.submissions:
+            environments = _environments(submission)
+            for run in submission.other_runs:
+                if role_of(run) == role:
+                    place = environments[run["environment"]], run["cell"]
+                    found.setdefault(place, []).append(run)
+        listed = [(*place, runs) for place, runs in found.items()]
+        return sorted(listed, key=lambda entry: (entry[0].sort_key, entry[1]))
 
     def runs_of(self, environment: Environment, cell: str) -> list[ReducedRun]:
         """Return all process runs, measured or not, in the order of submissions and launching."""
@@ -131,9 +88,7 @@ class Family:
 
     def arm(self, environment: Environment, cells: list[str]) -> Arm:
         """Return the measured process runs of `environment`, one row for each of `cells`."""
-        rows = [[run for run in self.runs_of(environment, c) if run.middle_ns] for c in cells]
-        sittings = padded([[run.sitting for run in row] for row in rows], -1)
-        return Arm(padded([[run.x for run in row] for row in rows]), sittings.astype(np.int64))
+        return self.runs.arm(environment, cells)
 
 
 def suite_title(name: str, version: int, launch: str, nodes: int = 1) -> str:
@@ -197,34 +152,11 @@ def _failed(status: str, reasons: Counter[str]) -> str:
 
 
 def _add(family: Family, submission: Accepted) -> None:
-    sitting = len(family.submissions)
     family.submissions.append(submission)
-    environments = [environment_of(facts) for facts in submission.document["environments"]]
-    for environment, facts in zip(environments, submission.document["environments"], strict=True):
+    pairs = zip(_environments(submission), submission.document["environments"], strict=True)
+    for environment, facts in pairs:
         family.facts.setdefault(environment, []).append(facts)
-    for order, run in enumerate(submission.document["process_runs"]):
-        environment, cell, role = environments[run["environment"]], run["cell"], role_of(run)
-        if role == "latency":
-            reduced = _reduce(run, submission.sha256, sitting, order)
-            family.runs.setdefault((environment, cell), []).append(reduced)
-        else:
-            family.other_runs.setdefault((environment, cell, role), []).append(run)
 
 
-def _reduce(run: ProcessRun, submission: str, sitting: int, order: int) -> ReducedRun:
-    timed = sorted(timed_iterations(run))
-    count = len(timed)
-    return ReducedRun(
-        submission=submission,
-        sitting=sitting,
-        block=run["block"],
-        attempt=run.get("attempt", 0),
-        order=order,
-        status=run["status"],
-        reason=run.get("reason"),
-        iterations=count,
-        warmup_iterations=run.get("warmup_iterations", 0),
-        middle_ns=(timed[(count - 1) // 2], timed[count // 2]) if timed else None,
-        threads=run.get("threads"),
-        watched=was_watched(run),
-    )
+def _environments(submission: Accepted) -> list[Environment]:
+    return [environment_of(facts) for facts in submission.document["environments"]]

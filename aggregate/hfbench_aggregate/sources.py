@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from hfbench_aggregate.engine.executors import Executor, serial
 from hfbench_aggregate.ledger import read_ledger
 from hfbench_aggregate.ledger_entries import UNKNOWN_SUBMITTER
 from hfbench_aggregate.loading import Accepted, accepted_submissions
@@ -48,16 +49,17 @@ class Gathered:
         return families(self.submissions)
 
 
-def gather(addresses: Sequence[str]) -> Gathered:
+def gather(addresses: Sequence[str], executor: Executor = serial) -> Gathered:
     """Read every source: a store, a document, or a folder of documents.
 
     Raises:
         SourceError: a document is refused, or there is nothing.
         StoreError: a store cannot be read.
+        ExecutorError: the executor, which reduces what is new in stores, cannot be used here.
     """
     desk = _Desk()
     for address in filter(_is_store, addresses):
-        desk.take(newest(open_store(address)))
+        desk.take(newest(open_store(address)), executor)
     paths = [path for address in addresses if not _is_store(address) for path in _paths(address)]
     for path in paths:
         desk.judge(path)
@@ -78,10 +80,11 @@ class _Desk:
     _sittings: dict[str, str] = field(default_factory=dict)
     _times: dict[str, str] = field(default_factory=dict)
 
-    def take(self, snapshot: Snapshot) -> None:
+    def take(self, snapshot: Snapshot, executor: Executor) -> None:
         """Hold what a store has accepted; its ledger knows their sittings and times."""
         ledger = read_ledger(snapshot)
-        self.held |= {one.sha256: one for one in accepted_submissions(snapshot, ledger)}
+        accepted = accepted_submissions(snapshot, ledger, executor)
+        self.held |= {one.sha256: one for one in accepted}
         for sha256, entry in ledger.accepted().items():
             self._remember(sha256, entry.get("sitting", ""), entry.get("times", "").split())
 

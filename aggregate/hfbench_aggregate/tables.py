@@ -38,17 +38,24 @@ class TrustedRow(TypedDict):
 class Manifest(TypedDict):
     """What a release was made from, and how: enough to rebuild it byte for byte.
 
-    `as_of` is the moment of the newest ledger entry, not of the building. `tables` holds the
-    sha256 of every other file of the release, by file name. `trusted` is what the registry said
-    then; releases of the first version have none.
+    `as_of` is the moment of the newest ledger entry, not of the building; `ledger_head` is the
+    sha256 of that entry, up to which the ledger is pinned. `previous_sha256` is that of the
+    manifest of the release before. `trusted` is what the registry said then, which had the sha256
+    `registry_sha256`, null if there was none; releases of the first version have no `trusted`.
+    `schemas` names the forms of documents and machine keys. `constants` holds every number behind
+    the statistics, seeds too. `tables` holds the sha256 of every other file of the release, by
+    file name.
     """
 
     schema: str
     version: str
     previous: str | None
+    previous_sha256: str | None
     as_of: str
     ledger_head: str
     inputs: list[InputRow]
+    registry_sha256: str | None
+    schemas: dict[str, str]
     rules_version: int
     method_version: str
     constants: dict[str, float]

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from hfbench_aggregate.ledger import NO_ENTRY, Ledger, read_ledger
 from hfbench_aggregate.loading import Documents, corrupt, missing
-from hfbench_aggregate.release import MANIFEST
+from hfbench_aggregate.manifest import MANIFEST
 from hfbench_aggregate.snapshot import Snapshot
 from hfbench_aggregate.stores.store import StoreError
 from hfbench_aggregate.tables import Manifest
@@ -111,3 +111,17 @@ def _release_problems(snapshot: Snapshot, version: str, ledger: Ledger) -> Itera
             f"release {version} was made from a ledger entry that is not in the ledger any more: "
             f"its end was cut off or changed. Restore {tree.LEDGER}/ from a backup"
         )
+    yield from _order_problem(snapshot, manifest, mend)
+
+
+def _order_problem(snapshot: Snapshot, manifest: Manifest, mend: str) -> Iterator[str]:
+    """Check that the release before is still the one that this one followed."""
+    previous = manifest.get("previous")
+    if previous is None or previous not in snapshot.releases():
+        return
+    try:
+        before = snapshot.read(tree.release_path(previous) / MANIFEST)
+    except (OSError, StoreError):  # said of that release
+        return
+    if sha256_hex(before) != manifest.get("previous_sha256"):
+        yield f"release {manifest['version']} followed another release {previous}: {mend}"

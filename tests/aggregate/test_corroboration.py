@@ -9,6 +9,7 @@ from tests.aggregate.conftest import NEW, Maker
 from tests.aggregate.places import Dataset
 from tests.aggregate.test_compare_and_release import store_with
 from tests.hub import fixtures
+from tests.hub.fixtures import uploads_large_files
 from tests.hub.state import Hub
 
 from hfbench_aggregate.corroboration import corroborations
@@ -115,6 +116,7 @@ def test_a_release_says_whom_it_trusted_and_a_document_cannot(folder: Path, make
     assert not validate(canonical_bytes(claiming)).accepted
 
 
+@uploads_large_files
 def test_on_the_hub_the_author_of_the_pull_request_is_attested(hub: Hub, maker: Maker) -> None:
     place = Dataset(hub)
     data = canonical_bytes(maker.document())

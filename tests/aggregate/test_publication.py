@@ -7,7 +7,7 @@ from tests.aggregate.conftest import Maker
 from tests.aggregate.places import Dataset, Folder, Place
 from tests.hub import fixtures
 from tests.hub.faults import status
-from tests.hub.fixtures import RESULTS
+from tests.hub.fixtures import RESULTS, uploads_large_files
 from tests.hub.state import Hub
 
 from hfbench_aggregate.intake import take_in
@@ -26,6 +26,7 @@ def take_one_in(place: Place, maker: Maker) -> None:
     assert decision.outcome == "accepted"
 
 
+@uploads_large_files
 @pytest.mark.parametrize("changed", [False, True], ids=["nothing new", "a new release"])
 def test_on_the_hub_the_tag_names_the_commit_of_the_release(
     hub: Hub, maker: Maker, changed: bool

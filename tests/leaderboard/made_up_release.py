@@ -145,10 +145,11 @@ def _manifest(version: str, files: dict[str, bytes], tables: Tables) -> Row:
     return {
         "schema": RELEASE_SCHEMA,
         "version": version,
-        "previous": None,
+        **dict.fromkeys(("previous", "previous_sha256", "registry_sha256")),
         "as_of": "2026-11-23T14:05:09Z",
         "ledger_head": sha256_hex(b"ledger"),
         "inputs": [{n: row[n] for n in ("sha256", "received_at")} for row in tables.submissions],
+        "schemas": {"submission": "urn:hfbench:schema:submission:1", "machine_key": "m1"},
         "rules_version": 1,
         "method_version": "1",
         "constants": dict(CONSTANTS),

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from hfbench_aggregate.commands.executor import EXECUTOR
 from hfbench_aggregate.commands.opened import FINDINGS
 from hfbench_aggregate.commands.reading import SOURCES, Picture, draw, print_texts, read_sources
 
 if TYPE_CHECKING:
     from hfbench_aggregate.comparing.tables import Report
+    from hfbench_aggregate.engine.executors import Executor
 
 _FAILING: Final = ("slower", "faster", "inconclusive", "insufficient")
 
@@ -42,6 +44,7 @@ _FAILING: Final = ("slower", "faster", "inconclusive", "insufficient")
     type=click.Choice(_FAILING),
     help="Exit 1 if this verdict decides a cell. Repeatable.",
 )
+@EXECUTOR
 def compare(
     addresses: tuple[str, ...],
     baseline: str,
@@ -49,6 +52,7 @@ def compare(
     output: str,
     plot: Path | None,
     failing: tuple[str, ...],
+    executor: "Executor",
 ) -> None:
     """Compare two versions on every machine that measured both, and across contributors.
 
@@ -66,7 +70,7 @@ def compare(
         from hfbench_aggregate.comparing.report import compare as compare_sources
         from hfbench_aggregate.sources import gather
 
-        report = compare_sources(gather(addresses), baseline, candidate)
+        report = compare_sources(gather(addresses, executor), baseline, candidate)
     if plot:
         from hfbench_aggregate.comparing.forest import forest
 

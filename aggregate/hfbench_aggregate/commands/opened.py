@@ -23,12 +23,13 @@ class BadInputError(click.ClickException):
 @contextmanager
 def opened(address: str) -> "Iterator[Store]":
     """Open a store; turn what can go wrong with it into one message and exit status 2."""
+    from hfbench_aggregate.engine.executors import ExecutorError
     from hfbench_aggregate.stores.opening import open_store
     from hfbench_aggregate.stores.store import StoreError
 
     try:
         yield open_store(address)
-    except StoreError as error:
+    except (StoreError, ExecutorError) as error:
         raise BadInputError(str(error)) from error
     except OSError as error:
         raise BadInputError(

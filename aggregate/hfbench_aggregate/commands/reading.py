@@ -33,13 +33,14 @@ class Picture(click.ParamType[Path]):
 @contextmanager
 def read_sources(addresses: Sequence[str]) -> Iterator[None]:
     """Turn what can go wrong with sources into one message and exit status 2."""
+    from hfbench_aggregate.engine.executors import ExecutorError
     from hfbench_aggregate.selection import SelectionError
     from hfbench_aggregate.sources import SourceError
     from hfbench_aggregate.stores.store import StoreError
 
     try:
         yield
-    except (StoreError, SourceError, SelectionError) as error:
+    except (StoreError, SourceError, SelectionError, ExecutorError) as error:
         raise BadInputError(str(error)) from error
     except OSError as error:
         where = error.filename or ", ".join(addresses)

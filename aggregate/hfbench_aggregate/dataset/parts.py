@@ -80,6 +80,20 @@ def documents_of(part: bytes) -> Iterator[StoredDocument]:
         yield document
 
 
+def names_in(part: bytes) -> list[str]:
+    """Return the sha256 of every document of a part, none of which is looked at.
+
+    Raises:
+        PartError: it is no part.
+    """
+    try:
+        table = pq.read_table(io.BytesIO(part), columns=["sha256"])
+        names: list[str] = table["sha256"].to_pylist()
+    except (pa.ArrowException, LookupError, ValueError, OSError) as error:
+        raise PartError(f"it is no parquet file of submissions: {error}") from error
+    return names
+
+
 def in_parts(documents: Iterable[StoredDocument]) -> Iterator[list[StoredDocument]]:
     """Divide documents into groups of at most PART_BYTES, one document at least."""
     group: list[StoredDocument] = []

@@ -148,7 +148,9 @@ def training_families(submissions: Iterable[Accepted]) -> list[TrainingFamily]:
     """
     found: dict[FamilyKey, TrainingFamily] = {}
     for sitting, submission in enumerate(submissions):
-        runs = [(parse_cell(run["cell"]), run) for run in submission.document["process_runs"]]
+        # Only what was trained has tasks; of all others the process runs need not be read.
+        others = submission.other_runs if submission.document.get("tasks") else []
+        runs = [(parse_cell(run["cell"]), run) for run in others]
         trained = [(cell, run) for cell, run in runs if cell.task]
         # Only what was trained needs its suite to be known.
         own = _families(found, submission) if trained else []

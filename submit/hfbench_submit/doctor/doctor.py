@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
+from hfbench_schema.cache import cache_folder
 from hfbench_submit.doctor.check import Check, guarded, worst_first
 from hfbench_submit.doctor.environment_checks import check_environment
 from hfbench_submit.doctor.hub_checks import check_hub
@@ -20,7 +21,6 @@ from hfbench_submit.doctor.machine_checks import (
     check_timer,
 )
 from hfbench_submit.doctor.power_checks import check_energy, check_gpu, check_power
-from hfbench_submit.environments.cache import cache_folder
 from hfbench_submit.environments.environments import Environment
 from hfbench_submit.machine import nvml
 from hfbench_submit.machine.placement import usable_cpus

@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 from filelock import FileLock, Timeout
 
 from hfbench_schema.files import write_atomically
@@ -57,12 +56,6 @@ class Built:
     def interpreter(self) -> Path:
         """Its Python."""
         return Path(self.folder) / "bin" / "python"
-
-
-def cache_folder() -> Path:
-    """Return where environments are kept: `$HFBENCH_CACHE`, or the user's cache folder."""
-    named = os.environ.get("HFBENCH_CACHE")
-    return Path(named).absolute() if named else Path(platformdirs.user_cache_dir("hfbench"))
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hfbench_schema.cache import cache_folder
 from hfbench_schema.submission import EnvironmentFacts, compared_versions
 from hfbench_submit.environments.builds import Builder
-from hfbench_submit.environments.cache import Built, EnvironmentCache, cache_folder
+from hfbench_submit.environments.cache import Built, EnvironmentCache
 from hfbench_submit.environments.requirements import Wanted, parse_requirements
 from hfbench_submit.errors import SubmitError
 
