@@ -196,7 +196,6 @@ def _submission() -> Row:
 
 def _environment(label: str, replica: int, transformers: str) -> Row:
     hub = "0.36.0" if transformers.startswith("4") else "1.1.4"
-    commit = "1f2e3d4c5b6a79880f0e0d0c0b0a090807060504"
     packages = {
         "huggingface-hub": hub,
         "numpy": "2.4.0",
@@ -210,7 +209,9 @@ def _environment(label: str, replica: int, transformers: str) -> Row:
         "replica": replica,
         "python": "3.11.14",
         "packages": packages,
-        "sources": {"numpy": {"kind": "git", "content": commit}},
+        "sources": {
+            "numpy": {"kind": "git", "content": "1f2e3d4c5b6a79880f0e0d0c0b0a090807060504"}
+        },
     }
 
 

@@ -83,6 +83,7 @@ def _diff(text: str) -> Row:
         "registry_changed": False,
         "method": ["method 3 for 2"],
         "limits": [],
+        "counts": [{"kind": "verdict", "causes": ["new data"], "count": 2}],
         "changes": [
             change
             | {"field": "verdict", "before": "inconclusive", "after": text, "causes": ["new data"]},

@@ -280,6 +280,7 @@ def test_further_tables_are_shown(tmp_path: Path) -> None:
     assert "--with 'transformers==4.57.6 torch==2.13.0'" in below(pages, "coverage")
     assert "b4-s64" in below(pages, "coverage")
     assert "From 2026.10.3 to 2026.11.1: 1 submission more" in text["release.html"]
+    assert "2 verdicts are otherwise because of new data." in text["release.html"]
     assert "2 of 40 differ at p \N{LESS-THAN OR EQUAL TO} 0.05" in text["release.html"]
     assert "supported 1.50 (1.45 to 1.55)" in text["training.html"]
     assert "cannot tell 0.4000 points" in text["training.html"]
