@@ -7,6 +7,7 @@ import click
 
 from hfbench_aggregate.commands.compact import compact
 from hfbench_aggregate.commands.compare import compare
+from hfbench_aggregate.commands.executor import EXECUTOR
 from hfbench_aggregate.commands.history import history
 from hfbench_aggregate.commands.intake import intake
 from hfbench_aggregate.commands.ledger import ledger
@@ -17,6 +18,7 @@ from hfbench_aggregate.commands.release import diff, rebuild, release
 from hfbench_schema import __version__
 
 if TYPE_CHECKING:
+    from hfbench_aggregate.engine.executors import Executor
     from hfbench_aggregate.loading import Accepted
     from hfbench_aggregate.stores.store import Store
     from hfbench_aggregate.training.tables import TrainingGroup
@@ -56,14 +58,15 @@ main.add_command(diff)
     show_default=True,
     help="JSON has the fields of a release's training.json.",
 )
-def training(address: str, output: str) -> None:
+@EXECUTOR
+def training(address: str, output: str, executor: "Executor") -> None:
     """Report what was trained: speed-ups, quality, and what compilers and devices are worth.
 
     One report for each model and task's data on each machine and in each environment. What else
     was trained is compared with fp32 on one device, without a compiler.
     """
     with opened(address) as store:
-        groups = _training_groups(store)
+        groups = _training_groups(store, executor)
     if output == "json":
         click.echo(json.dumps(groups, indent=2, ensure_ascii=False))
     else:
@@ -92,19 +95,19 @@ def verify(address: str) -> None:
         raise SystemExit(FINDINGS)
 
 
-def _accepted(store: "Store") -> "list[Accepted]":
+def _accepted(store: "Store", executor: "Executor") -> "list[Accepted]":
     from hfbench_aggregate.ledger import read_ledger
     from hfbench_aggregate.loading import accepted_submissions
     from hfbench_aggregate.snapshot import newest
 
     snapshot = newest(store)
-    return accepted_submissions(snapshot, read_ledger(snapshot))
+    return accepted_submissions(snapshot, read_ledger(snapshot), executor)
 
 
-def _training_groups(store: "Store") -> "list[TrainingGroup]":
+def _training_groups(store: "Store", executor: "Executor") -> "list[TrainingGroup]":
     from hfbench_aggregate.training.report import training_rows
 
-    groups = training_rows(_accepted(store))
+    groups = training_rows(_accepted(store, executor))
     if not groups:
         raise BadInputError(
             f"{store.name} holds no training. To measure one: hfbench-submit run training "

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hfbench_aggregate.commands.executor import EXECUTOR
 from hfbench_aggregate.commands.reading import SOURCES, Picture, draw, print_texts, read_sources
 
 if TYPE_CHECKING:
+    from hfbench_aggregate.engine.executors import Executor
     from hfbench_aggregate.history.tables import History
 
 
@@ -33,8 +35,13 @@ if TYPE_CHECKING:
 @click.option(
     "--plot", type=Picture(), metavar="FILE", help="Draw the series as well: FILE.svg or .png."
 )
+@EXECUTOR
 def history(
-    addresses: tuple[str, ...], patterns: tuple[str, ...], output: str, plot: Path | None
+    addresses: tuple[str, ...],
+    patterns: tuple[str, ...],
+    output: str,
+    plot: Path | None,
+    executor: "Executor",
 ) -> None:
     """Show how times went over the versions of transformers, and at which they changed.
 
@@ -46,7 +53,7 @@ def history(
         from hfbench_aggregate.history.report import history as history_of
         from hfbench_aggregate.sources import gather
 
-        found = history_of(gather(addresses), patterns)
+        found = history_of(gather(addresses, executor), patterns)
     if plot:
         from hfbench_aggregate.history.plot import history_plot
 
