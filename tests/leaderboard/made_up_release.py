@@ -16,6 +16,7 @@ KEY = "m1-8f3c21d09ab4e657"
 SUBMISSION = sha256_hex(b"a sitting")
 BERT = "smoke/bert-base/torch-eager/cpu/fp32/b1-s64"
 GPT = "smoke/gpt2/torch-eager/cpu/fp32/b1-s64"
+COMMIT = "1f2e3d4c5b6a79880f0e0d0c0b0a090807060504"
 VIT = "smoke/vit-tiny/torch-eager/cpu/fp32/b1-s197"
 CONSTANTS = {
     "ALPHA": 0.05,
@@ -204,15 +205,8 @@ def _environment(label: str, replica: int, transformers: str) -> Row:
         "torch": "2.13.0",
         "transformers": transformers,
     }
-    return {
-        "label": label,
-        "replica": replica,
-        "python": "3.11.14",
-        "packages": packages,
-        "sources": {
-            "numpy": {"kind": "git", "content": "1f2e3d4c5b6a79880f0e0d0c0b0a090807060504"}
-        },
-    }
+    named = {"label": label, "replica": replica, "python": "3.11.14", "packages": packages}
+    return {**named, "sources": {"numpy": {"kind": "git", "content": COMMIT}}}
 
 
 def _wobble(count: int, seed: float) -> list[float]:
