@@ -16,8 +16,20 @@ from hfbench_leaderboard.words import cell_name, milliseconds, status_words
 from hfbench_schema.cells import parse_cell
 from hfbench_schema.submission import MEASURED_STATUSES
 
+WAYS: Final = 20
+"""Other ways to run a model that a page shows, the fastest first."""
 RUNS: Final = 600
 """Process runs in the table of a page; the tables to download have all of them."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """Another way to run the same model on the same input: its newest time, and its page."""
+
+    how: str
+    milliseconds: float | None
+    version: str
+    path: str
 
 
 @dataclass(frozen=True)
@@ -33,8 +45,11 @@ def cell_pages(index: Index) -> Iterator[Page]:
     """Yield one page for each cell on each machine."""
     steps = _steps(index)
     elsewhere = _elsewhere(index)
+    ways = _ways(index)
     for place, rows in index.cells.items():
-        yield _page(index, place, rows, steps.get(place, {}), elsewhere[place.suite, place.cell])
+        places = elsewhere[place.suite, place.cell]
+        others = [way for way in ways.get(_work(place), ()) if way.path != place.path]
+        yield _page(index, place, rows, steps.get(place, {}), places, others)
 
 
 def _steps(index: Index) -> dict[Place, dict[str, Step]]:
@@ -56,12 +71,36 @@ def _elsewhere(index: Index) -> dict[tuple[str, str], list[Place]]:
     return found
 
 
+def _work(place: Place) -> tuple[str, ...]:
+    """Return what ways to run a model share: machine, suite, model, and the shape of its input."""
+    try:
+        cell = parse_cell(place.cell)
+    except ValueError:
+        return (place.machine_key, place.suite, place.cell)
+    shape = f"b{cell.batch_size}-s{cell.sequence_length}"
+    return (place.machine_key, place.suite, cell.model, cell.device, shape)
+
+
+def _ways(index: Index) -> dict[tuple[str, ...], list[Way]]:
+    """Return all ways to run each model on each machine, the fastest first."""
+    found: dict[tuple[str, ...], list[Way]] = defaultdict(list)
+    for place, rows in index.cells.items():
+        newest = rows[-1]
+        version = newest["environment"].split(", ")[0].removeprefix("transformers ")
+        time = newest["centre_ms"]
+        found[_work(place)].append(Way(cell_name(place.cell)[1], time, version, place.path))
+    for ways in found.values():
+        ways.sort(key=lambda way: (way.milliseconds is None, way.milliseconds or 0.0, way.how))
+    return found
+
+
 def _page(
     index: Index,
     place: Place,
     rows: Sequence[CellRow],
     steps: Mapping[str, Step],
     places: Sequence[Place],
+    ways: Sequence[Way],
 ) -> Page:
     machine = index.machines[place.machine_key]
     others = [
@@ -88,11 +127,12 @@ def _page(
             "shown": RUNS,
             "submissions": list(numbers),
             "others": others,
+            "ways": ways[:WAYS],
             "batch_size": _batch_size(place.cell),
             "command": f"hfbench-submit run {place.suite.split('-')[0]} --cells '{place.cell}'",
         }
 
-    inputs = [rows, machine, others, numbers, verdicts]
+    inputs = [rows, machine, others, numbers, verdicts, [vars(way) for way in ways[:WAYS]]]
     return Page(place.path, "cell.html", inputs, view)
 
 
