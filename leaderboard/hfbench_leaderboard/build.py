@@ -90,7 +90,7 @@ def _pages(
         "simulated": told,
         "constant": lambda name: _constant(release, name),
     }
-    renderer = Renderer(shared, told)
+    renderer = Renderer(shared, [told, release.manifest["constants"]])
     pages: dict[str, bytes] = {}
     built: dict[str, list[str]] = {}
     for page in site.pages():

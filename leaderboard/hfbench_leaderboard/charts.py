@@ -7,11 +7,12 @@ fits a phone and a wall alike and its text keeps its size. Colours and lines com
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from markupsafe import Markup, escape
 
 from hfbench_aggregate.tables import ComparedCell
-from hfbench_leaderboard.words import change, interval, signed
+from hfbench_leaderboard.words import VERDICT_SYMBOLS, change, interval, signed
 
 _LEFT, _RIGHT = 5.0, 95.0  # leaves room for half a mark and half a label
 _LEAST_LIMIT = math.log(1.06)  # twice the equivalence band: nothing narrower is worth a look
@@ -127,6 +128,15 @@ def marker(verdict: str) -> Markup:
     """Return the sign of a verdict, told apart by its shape as well as its colour."""
     shape = _SHAPES.get(verdict, f'<circle class="mark {escape(verdict)}" r="5.5"/>')
     return Markup(shape)  # noqa: S704  made of nothing but the words above
+
+
+@cache
+def verdict_label(verdict: str) -> Markup:
+    """Return a verdict as a word, with its sign and its colour."""
+    sign = VERDICT_SYMBOLS.get(verdict, "")
+    return Markup('<span class="label {}"><span aria-hidden="true">{}</span> {}</span>').format(
+        verdict, sign, verdict
+    )
 
 
 def sample(content: Markup) -> Markup:

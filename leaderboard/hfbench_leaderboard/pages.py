@@ -8,16 +8,29 @@ names the release, is always written anew.
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from hfbench_aggregate.environments import installed_versions
 from hfbench_leaderboard import charts, words
 from hfbench_schema.canonical import sha256_hex
 
+NAVIGATION: Final = (
+    ("leaderboard.html", "Leaderboard"),
+    ("compare.html", "Compare"),
+    ("regressions.html", "Changes"),
+    ("explore.html", "Explore"),
+    ("costs.html", "Costs"),
+    ("training.html", "Training"),
+    ("hardware.html", "Hardware"),
+    ("coverage.html", "Coverage"),
+    ("method.html", "Method"),
+)
+"""The pages that every page leads to, at its head."""
 _END: Final = b"</main>\n"
 View = Mapping[str, Any]
 
@@ -52,8 +65,8 @@ class Old:
 class Renderer:
     """Turns pages into bytes; `shared` is what every template may show.
 
-    `key` and `render` look at `shared` through `basis`, which holds those of its values that stand
-    above the foot.
+    `basis` is JSON that holds all of `shared` that pages show above the foot and that is not among
+    their inputs.
     """
 
     def __init__(self, shared: View, basis: object) -> None:
@@ -70,7 +83,9 @@ class Renderer:
         if old is not None and old.key == key:
             return old.part + self._foot(page)
         template = self._templates.get_template(page.template)
-        text: str = template.render(page=page.path, root=page.root, **page.view())
+        current = page.path if "/" not in page.path else ""
+        head = navigation(page.root, current)
+        text: str = template.render(page=current, root=page.root, head=head, **page.view())
         return text.encode() + self._foot(page)
 
     def _foot(self, page: Page) -> bytes:
@@ -82,6 +97,16 @@ class Renderer:
     @cached_property
     def _feet(self) -> dict[str, bytes]:
         return {}
+
+
+@cache
+def navigation(root: str, page: str) -> Markup:
+    """Return the links at the head of a page; put together once, as most pages have the same."""
+    links = (
+        f'<li><a href="{root}{path}"{" aria-current=page" if path == page else ""}>{label}</a></li>'
+        for path, label in NAVIGATION
+    )
+    return Markup("\n".join(links))  # noqa: S704  made of the words above
 
 
 def part_above_foot(page: bytes) -> bytes:
@@ -128,6 +153,7 @@ def environment(shared: View) -> Environment:
         "forest_scale": charts.forest_scale,
         "marker": charts.marker,
         "sample": charts.sample,
+        "verdict_label": charts.verdict_label,
         **shared,
     }
     return found
