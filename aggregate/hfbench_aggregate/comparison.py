@@ -60,11 +60,6 @@ class Judged:
         return machine_grade(np.concatenate([centre(side).sd for side in sides]))
 
 
-def compare_pair(pair: Pair) -> Comparison:
-    """Compare two environments in the cells of the pair."""
-    return comparison_of(judge(pair))
-
-
 def judge(pair: Pair) -> Judged:
     """Apply the statistics to the cells of a pair, all at once."""
     cells = pair.cells
