@@ -9,12 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from hfbench_aggregate.arms import compare_arms
 from hfbench_aggregate.environments import Environment
-from hfbench_aggregate.interleaving import interleaved_if_enough
 from hfbench_aggregate.reduction import Arm, Family
 from hfbench_aggregate.release_tables import AuditRow, FindingRow, RateRow
 from hfbench_aggregate.rounding import published
-from hfbench_aggregate.statistics import compare_versions, level_sittings, sitting_sd
 from hfbench_aggregate.statistics.constants import ALPHA
 from hfbench_aggregate.statistics.moments import BoolArray, FloatArray
 from hfbench_aggregate.statistics.self_audit import Share, aa_rate, one_sidedness, overlap
@@ -81,20 +80,9 @@ def half_p(family: Family) -> Iterator[float]:
 def _half_p(family: Family, environment: Environment) -> FloatArray:
     """Compare the halves as two versions are; NaN where they are too small for a verdict."""
     cells = family.cells(environment)
-    first, second = _halves(family.arm(environment, cells))
-    a, b = interleaved_if_enough(first, second)
-    term = sitting_sd(a.x, b.x, a.sittings, b.sittings)
-    level = level_sittings(a.x, b.x, a.sittings, b.sittings)
-    found = compare_versions(
-        level.baseline,
-        level.candidate,
-        sitting_sd=term.sd,
-        sittings_baseline=term.sittings_baseline,
-        sittings_candidate=term.sittings_candidate,
-        spent_df=level.spent_df,
-    )
-    tested = term.interleaved & (found.verdict != Verdict.INSUFFICIENT)
-    return np.where(tested, found.p, np.nan)
+    found = compare_arms(*_halves(family.arm(environment, cells)))
+    sufficient = found.result.verdict != Verdict.INSUFFICIENT
+    return np.where(found.term.interleaved & sufficient, found.result.p, np.nan)
 
 
 def _halves(arm: Arm) -> tuple[Arm, Arm]:

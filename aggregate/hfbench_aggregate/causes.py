@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-from hfbench_aggregate.changes import Item, Tables, Value, items, same
+from hfbench_aggregate.changes import EVERYWHERE, Item, Tables, Value, items, same
 from hfbench_aggregate.loading import Accepted
 from hfbench_aggregate.stores.store import StoreError
 from hfbench_aggregate.trust import Trusted
@@ -53,7 +53,9 @@ class Side:
         return set(self.machines)
 
     def of(self, machine: str) -> "Side":
-        """Return the part of it that is about one machine."""
+        """Return the part of it that is about one machine, or all of it for EVERYWHERE."""
+        if machine == EVERYWHERE:
+            return self
         own = {name: key for name, key in self.machines.items() if key == machine}
         return replace(self, machines=own)
 
@@ -64,7 +66,8 @@ def causes_of(
     """Return the causes of each change, and what limits the answer.
 
     Args:
-        changes: what differs; the first part of a key is the machine that it is about.
+        changes: what differs; the first part of a key is the machine that it is about, or
+            EVERYWHERE.
         sides: the older release and the newer one.
         other_method: whether they were made by different methods, or libraries.
         make: makes the tables of releases in between.

@@ -22,8 +22,11 @@ Value = str | float | None
 Tables = Mapping[str, Any]
 """The rows of each table of a release, by the name of its file."""
 
+EVERYWHERE: Final = ""
+"""Stands for the machine key in what is said across contributors."""
 _PLACE: Final = ("machine_key", "suite", "environment", "cell")
 _PAIR: Final = ("machine_key", "suite", "baseline", "candidate")
+_ACROSS: Final = ("suite", "device_class", "baseline", "candidate")
 _BOARD: Final = ("machine_key", "suite", "device", "alike")
 _GROUP: Final = ("machine_key", "suite", "environment", "device", "model")
 _FLAT: Final = {
@@ -37,7 +40,7 @@ _FLAT: Final = {
 class Item(NamedTuple):
     """One thing that a release says: a field of a row, which its key names.
 
-    The key begins with the machine key, by which causes are asked for.
+    The key begins with the machine key, by which causes are asked for, or with EVERYWHERE.
     """
 
     kind: str
@@ -56,6 +59,7 @@ def items(tables: Tables) -> dict[Item, Value]:
         **trust,
         **dict(_flat(tables)),
         **dict(_compared(tables.get("comparisons.json", ()))),
+        **dict(_pooled(tables.get("pooled.json", ()))),
         **dict(_trained(tables.get("training.json", ()))),
         **dict(_ranked("ranks.json", tables.get("ranks.json", ()), ())),
         **dict(
@@ -90,10 +94,22 @@ def _flat(tables: Tables) -> Iterator[tuple[Item, Value]]:
 
 def _compared(comparisons: Iterable[Any]) -> Iterator[tuple[Item, Value]]:
     for comparison in comparisons:
-        for cell in comparison["cells"]:
-            key = (*_key(comparison, _PAIR), cell["cell"])
-            yield Item(VERDICT, "comparisons.json", key, "verdict"), cell["verdict"]
-            yield from _figures("comparisons.json", key, cell, ("ratio", "low", "high", "q"))
+        yield from _verdicts("comparisons.json", _key(comparison, _PAIR), comparison["cells"])
+
+
+def _pooled(comparisons: Iterable[Any]) -> Iterator[tuple[Item, Value]]:
+    for pooled in comparisons:
+        place = (EVERYWHERE, *_key(pooled, _ACROSS))
+        yield from _verdicts("pooled.json", place, pooled["cells"])
+
+
+def _verdicts(
+    table: str, place: tuple[str, ...], cells: Iterable[Any]
+) -> Iterator[tuple[Item, Value]]:
+    for cell in cells:
+        key = (*place, cell["cell"])
+        yield Item(VERDICT, table, key, "verdict"), cell["verdict"]
+        yield from _figures(table, key, cell, ("ratio", "low", "high", "q"))
 
 
 def _trained(groups: Iterable[Any]) -> Iterator[tuple[Item, Value]]:

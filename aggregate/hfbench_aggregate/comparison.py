@@ -5,8 +5,8 @@ from typing import Final
 
 import numpy as np
 
+from hfbench_aggregate.arms import compare_arms
 from hfbench_aggregate.environments import Environment, hidden_differences
-from hfbench_aggregate.interleaving import interleaved_if_enough
 from hfbench_aggregate.levels import odd_sittings
 from hfbench_aggregate.machines import machine_differences
 from hfbench_aggregate.pairs import Pair
@@ -15,19 +15,17 @@ from hfbench_aggregate.rounding import published
 from hfbench_aggregate.statistics import (
     Levelled,
     MachineGrade,
+    PooledComparison,
     SittingSd,
     SittingSource,
     VersionComparison,
     centre,
-    compare_versions,
-    level_sittings,
     machine_grade,
-    sitting_sd,
 )
 from hfbench_aggregate.statistics.constants import STUCK_FACTOR
 from hfbench_aggregate.statistics.flags import sitting_shift, stuck_runs
 from hfbench_aggregate.statistics.moments import BoolArray, FloatArray, IntArray
-from hfbench_aggregate.tables import ComparedCell, Comparison
+from hfbench_aggregate.tables import ComparedCell, Comparison, VerdictFigures
 from hfbench_aggregate.wording import (
     TOO_SMOOTH,
     counted,
@@ -62,27 +60,12 @@ class Judged:
         return machine_grade(np.concatenate([centre(side).sd for side in sides]))
 
 
-def compare_pair(pair: Pair) -> Comparison:
-    """Compare two environments in the cells of the pair."""
-    return comparison_of(judge(pair))
-
-
 def judge(pair: Pair) -> Judged:
     """Apply the statistics to the cells of a pair, all at once."""
     cells = pair.cells
     every = pair.family.arm(pair.baseline, cells), pair.family.arm(pair.candidate, cells)
-    a, b = interleaved_if_enough(*every)
-    term = sitting_sd(a.x, b.x, a.sittings, b.sittings)
-    level = level_sittings(a.x, b.x, a.sittings, b.sittings)
-    result = compare_versions(
-        level.baseline,
-        level.candidate,
-        sitting_sd=term.sd,
-        sittings_baseline=term.sittings_baseline,
-        sittings_candidate=term.sittings_candidate,
-        spent_df=level.spent_df,
-    )
-    return Judged(pair, every, (a, b), term, level, result)
+    found = compare_arms(*every)
+    return Judged(pair, every, found.used, found.term, found.level, found.result)
 
 
 def comparison_of(judged: Judged) -> Comparison:
@@ -130,8 +113,22 @@ def _row(place: int, cell: str, result: VersionComparison) -> ComparedCell:
     """Return one row, with what only the pair knows left open."""
     return {
         "cell": cell,
-        "verdict": str(result.verdict[place]),
+        **verdict_figures(result, place),
         "wording": "",
+        "process_runs": [
+            int(result.process_runs_baseline[place]),
+            int(result.process_runs_candidate[place]),
+        ],
+        "baseline_ms": None,
+        "candidate_ms": None,
+        "flags": [],
+    }
+
+
+def verdict_figures(result: VersionComparison | PooledComparison, place: int) -> VerdictFigures:
+    """Return what is published of one cell's verdict."""
+    return {
+        "verdict": str(result.verdict[place]),
         "ratio": ratio_of(result.theta[place]),
         "low": ratio_of(result.low[place]),
         "high": ratio_of(result.high[place]),
@@ -141,13 +138,6 @@ def _row(place: int, cell: str, result: VersionComparison) -> ComparedCell:
         "q": published(result.q[place]),
         "p_equivalent": published(result.p_equivalent[place]),
         "detectable": ratio_of(result.detectable[place]),
-        "process_runs": [
-            int(result.process_runs_baseline[place]),
-            int(result.process_runs_candidate[place]),
-        ],
-        "baseline_ms": None,
-        "candidate_ms": None,
-        "flags": [],
     }
 
 

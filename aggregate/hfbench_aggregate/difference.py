@@ -19,7 +19,7 @@ from hfbench_aggregate.trust import Trusted
 TABLES: Final = (
     "submissions.json",
     "cells.json", "comparisons.json", "break_even.json", "memory.json", "energy.json",
-    "training.json", "ranks.json", "mode_ranks.json",
+    "pooled.json", "training.json", "ranks.json", "mode_ranks.json",
 )  # fmt: skip
 """The tables in which releases are compared."""
 _ENDS: Final = (RETRACTED, SUPERSEDED, ERASED, QUARANTINED)

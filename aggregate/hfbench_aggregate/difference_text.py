@@ -23,7 +23,8 @@ def difference_text(diff: DiffRow) -> str:
     lines += [f"  {name}  {diff['events'][name]}" for name in diff["removed"]]
     changes = [row for row in diff["changes"] if row["kind"] != FIGURE]
     for (kind, *place), rows in groupby(changes, lambda row: (row["kind"], *row["key"][:-1])):
-        lines += ["", f"{_NOUNS[kind]}s of {' | '.join(place) or 'submissions'}", *map(_line, rows)]
+        where = " | ".join(filter(None, place)) or "submissions"
+        lines += ["", f"{_NOUNS[kind]}s of {where}", *map(_line, rows)]
     return "\n".join(lines)
 
 

@@ -6,13 +6,14 @@ from itertools import groupby
 from typing import Any, Final
 
 from hfbench_aggregate.audit import audit_sentences
+from hfbench_aggregate.comparing.tables import Pooled, PooledCell
 from hfbench_aggregate.coverage import STATES
 from hfbench_aggregate.difference_text import difference_summary
 from hfbench_aggregate.findings import CALLED
 from hfbench_aggregate.markdown import plain
 from hfbench_aggregate.release_tables import CoverageRow, DiffRow, RankBoard
 from hfbench_aggregate.tables import ComparedCell, Comparison, MachineRow, Manifest
-from hfbench_aggregate.wording import counted, in_common, percent, summary
+from hfbench_aggregate.wording import counted, heading, in_common, percent, summary, tally
 
 MOST_LISTED: Final = 5
 """Findings of a comparison that notes list, the largest; tables have all."""
@@ -30,6 +31,7 @@ def release_notes(
         f"# Release {manifest['version']}",
         _counts(manifest, process_runs, machines),
         *_news(manifest, tables.get("diff.json")),
+        *_pooled(tables.get("pooled.json", ())),
         "## Verdicts",
         *_verdicts(machines, comparisons),
         "## Provisional",
@@ -69,6 +71,18 @@ def _news(manifest: Manifest, diff: DiffRow | None) -> Iterator[str]:
     yield "\n".join(f"- {plain(line)}" for line in difference_summary(diff))
 
 
+def _pooled(comparisons: Sequence[Pooled]) -> Iterator[str]:
+    """Yield one paragraph or list for each comparison across contributors, if there are any."""
+    if comparisons:
+        yield "## Across contributors"
+    for pooled in comparisons:
+        where = f"{pooled['suite']}, {pooled['device_class']}, {in_common(pooled)}"
+        by = counted(len(pooled["studies"]), "contributor")
+        verdicts = tally(row["verdict"] for row in pooled["cells"])
+        text = f"{where}: {heading(pooled)}, {by}: {verdicts}"
+        yield _listing(text, pooled["cells"], "pooled.json")
+
+
 def _verdicts(machines: Sequence[MachineRow], comparisons: Sequence[Comparison]) -> Iterator[str]:
     """Yield one paragraph or list a comparison, machine by machine."""
     if not comparisons:
@@ -79,17 +93,19 @@ def _verdicts(machines: Sequence[MachineRow], comparisons: Sequence[Comparison])
             yield f"### {plain(machine['title'])}"
         for comparison in own:
             where = f"{comparison['suite']}, {in_common(comparison)}"
-            called = [row for row in comparison["cells"] if row["verdict"] in CALLED]
-            called.sort(key=lambda row: -abs(math.log(row["ratio"] or 1)))
-            lines = [f"{plain(where)}: {plain(summary(comparison))}."]
-            lines += map(_line, called[:MOST_LISTED])
-            if (more := len(called) - MOST_LISTED) > 0:
-                lines.append(f"- {more} more in `findings.json`")
-            yield "\n".join(lines)
+            text = f"{where}: {summary(comparison)}"
+            yield _listing(text, comparison["cells"], "findings.json")
 
 
-def _line(row: ComparedCell) -> str:
-    return f"- `{row['cell']}`: {plain(row['wording'])}"
+def _listing(text: str, cells: Sequence[ComparedCell] | Sequence[PooledCell], table: str) -> str:
+    """Return a sentence and the largest of what changed; `table` has the others."""
+    called = [row for row in cells if row["verdict"] in CALLED]
+    called.sort(key=lambda row: -abs(math.log(row["ratio"] or 1)))
+    lines = [f"{plain(text)}."]
+    lines += [f"- `{row['cell']}`: {plain(row['wording'])}" for row in called[:MOST_LISTED]]
+    if (more := len(called) - MOST_LISTED) > 0:
+        lines.append(f"- {more} more in `{table}`")
+    return "\n".join(lines)
 
 
 def _provisional(comparisons: Sequence[Comparison]) -> str:

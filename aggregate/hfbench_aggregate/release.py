@@ -14,7 +14,8 @@ from hfbench_aggregate.audit import audit_row
 from hfbench_aggregate.break_even import break_even_rows
 from hfbench_aggregate.cells import cell_rows
 from hfbench_aggregate.columnar import parquet_tables
-from hfbench_aggregate.comparison import compare_pair
+from hfbench_aggregate.comparing.pooling import pooled_comparisons
+from hfbench_aggregate.comparison import comparison_of, judge
 from hfbench_aggregate.corroboration import Corroboration, corroborations
 from hfbench_aggregate.coverage import coverage_rows
 from hfbench_aggregate.difference import Edition, difference, edition_of, without_figures
@@ -90,17 +91,18 @@ def _tables(
     seen = {name: best for family in witnessed for name, best in family.items()}
     rows = [submission_row(one, seen.get(one.sha256), trusted) for one in submissions]
     trust = {row["sha256"]: row["trust"] for row in rows}
-    comparisons = [compare_pair(pair) for family in found for pair in version_pairs(family)]
+    judged = [judge(pair) for family in found for pair in version_pairs(family)]
     tables: dict[str, Any] = {
         "machines.json": machine_rows(submissions),
         "submissions.json": rows,
         "cells.json": [row for family in found for row in cell_rows(family)],
-        "comparisons.json": comparisons,
+        "comparisons.json": [comparison_of(one) for one in judged],
         "ranks.json": [board for family in found for board in version_boards(family, trust)],
         "coverage.json": [row for family in found for row in coverage_rows(family)],
     }
     further = _further_tables(found) | {
         "mode_ranks.json": [board for family in found for board in mode_boards(family, trust)],
+        "pooled.json": pooled_comparisons(judged),
         "training.json": training_rows(submissions),
     }
     return tables | {name: rows for name, rows in further.items() if rows}

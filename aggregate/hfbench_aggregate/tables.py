@@ -211,20 +211,15 @@ class EnergyRow(TypedDict):
     flags: list[str]
 
 
-class ComparedCell(TypedDict):
-    """One verdict, about one cell.
+class VerdictFigures(TypedDict):
+    """A verdict and the figures behind it, of one machine or across contributors.
 
     `low` and `high` bound `ratio` at 95 %; `selected_low` and `selected_high` allow for having
     been selected as a finding (null unless the verdict is faster or slower).
     `detectable` is the smallest ratio above 1 that this data would have shown with 80 % power.
-    `process_runs` is [baseline, candidate]. `wording` says the verdict in a sentence.
-    `candidate_ms` / `baseline_ms` is `ratio`: of several interleaved sittings both are the times
-    at the mean level of these, so they may differ a little from `CellRow.centre_ms`.
     """
 
-    cell: str
     verdict: str
-    wording: str
     ratio: float | None
     low: float | None
     high: float | None
@@ -234,6 +229,18 @@ class ComparedCell(TypedDict):
     q: float | None
     p_equivalent: float | None
     detectable: float | None
+
+
+class ComparedCell(VerdictFigures):
+    """One verdict, about one cell.
+
+    `process_runs` is [baseline, candidate]. `wording` says the verdict in a sentence.
+    `candidate_ms` / `baseline_ms` is `ratio`: of several interleaved sittings both are the times
+    at the mean level of these, so they may differ a little from `CellRow.centre_ms`.
+    """
+
+    cell: str
+    wording: str
     process_runs: list[int]
     baseline_ms: float | None
     candidate_ms: float | None

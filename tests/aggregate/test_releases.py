@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from tests.aggregate.conftest import NEW, OLD, Document, Maker
+from tests.aggregate.made_up_machines import community
 from tests.aggregate.places import Dataset, Folder, Place
 from tests.aggregate.test_compare_and_release import SLOWER, call
 from tests.hub import fixtures
@@ -281,6 +282,29 @@ def test_the_registry_alone_changes_trust(hub: Hub, maker: Maker) -> None:
     assert [(row["kind"], row["after"], row["causes"]) for row in found["changes"]] == [
         ("trust", "attested", ["registry"])
     ]
+
+
+def test_what_contributors_found_together_is_pooled_and_its_changes_explained(
+    folder: Path, maker: Maker
+) -> None:
+    place = Folder(folder)
+    names = [taken(place, document) for document in community(maker, 3)]
+    publish(place.open())
+    (pooled,) = read_published(newest(place.open()), FIRST).table("pooled.json")
+    cells = {row["cell"].split("/")[1]: row for row in pooled["cells"]}
+    assert (cells["gpt2"]["verdict"], cells["gpt2"]["contributors"]) == ("slower", 3)
+    notes = (folder / "releases" / FIRST / "NOTES.md").read_text()
+    assert "## Across contributors" in notes
+    assert "3 contributors: 1 slower" in notes
+    retracted(place, names[0])
+    publish(place.open())
+    rows = [row for row in changes(place) if row["table"] == "pooled.json"]
+    assert {tuple(row["causes"]) for row in rows} == {("retraction",)}
+    (verdict_row,) = (r for r in rows if r["kind"] == "verdict" and "gpt2" in r["key"][-1])
+    assert (verdict_row["before"], verdict_row["after"]) == ("slower", "insufficient")
+    assert "verdicts of smoke-1 | CPU x86_64 | " in call("diff", folder, FIRST, SECOND).output
+    for version in (FIRST, SECOND):
+        assert not rebuild(newest(place.open()), version).differing
 
 
 def test_what_was_erased_since_limits_what_can_be_told(folder: Path, maker: Maker) -> None:

@@ -1,6 +1,5 @@
 """`hfbench-aggregate compare`: two versions, on every machine and across contributors."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -8,7 +7,14 @@ import click
 
 from hfbench_aggregate.commands.executor import EXECUTOR
 from hfbench_aggregate.commands.opened import FINDINGS
-from hfbench_aggregate.commands.reading import SOURCES, Picture, draw, print_texts, read_sources
+from hfbench_aggregate.commands.reading import (
+    SOURCES,
+    Picture,
+    draw,
+    print_report,
+    print_texts,
+    read_sources,
+)
 
 if TYPE_CHECKING:
     from hfbench_aggregate.comparing.tables import Report
@@ -75,7 +81,7 @@ def compare(
         from hfbench_aggregate.comparing.forest import forest
 
         draw(plot, lambda kind: forest(report, kind))
-    _print(report, output)
+    print_report(output, report, lambda: _csv(report), lambda: _print_views(report, output))
     if any(one["verdict"] in failing for one in report["deciding"]):
         raise SystemExit(_failed(report, failing))
 
@@ -89,17 +95,10 @@ def _failed(report: "Report", failing: tuple[str, ...]) -> int:
     return FINDINGS
 
 
-def _print(report: "Report", output: str) -> None:
-    if output == "json":
-        click.echo(json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False))
-    elif output == "csv":
-        from hfbench_aggregate.comparing.spreadsheet import report_csv
+def _csv(report: "Report") -> str:
+    from hfbench_aggregate.comparing.spreadsheet import report_csv
 
-        click.echo(report_csv(report), nl=False)
-    else:
-        for note in report["notes"]:
-            click.echo(f"note: {note}", err=True)
-        _print_views(report, output)
+    return report_csv(report)
 
 
 def _print_views(report: "Report", output: str) -> None:

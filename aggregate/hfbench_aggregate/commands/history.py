@@ -1,13 +1,19 @@
 """`hfbench-aggregate history`: when the time of a cell, or of a suite, changed."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from hfbench_aggregate.commands.executor import EXECUTOR
-from hfbench_aggregate.commands.reading import SOURCES, Picture, draw, print_texts, read_sources
+from hfbench_aggregate.commands.reading import (
+    SOURCES,
+    Picture,
+    draw,
+    print_report,
+    print_texts,
+    read_sources,
+)
 
 if TYPE_CHECKING:
     from hfbench_aggregate.engine.executors import Executor
@@ -58,20 +64,13 @@ def history(
         from hfbench_aggregate.history.plot import history_plot
 
         draw(plot, lambda kind: history_plot(found, kind))
-    _print(found, output)
+    print_report(output, found, lambda: _csv(found), lambda: _print_views(found, output))
 
 
-def _print(found: "History", output: str) -> None:
-    if output == "json":
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
-    elif output == "csv":
-        from hfbench_aggregate.history.spreadsheet import history_csv
+def _csv(found: "History") -> str:
+    from hfbench_aggregate.history.spreadsheet import history_csv
 
-        click.echo(history_csv(found), nl=False)
-    else:
-        for note in found["notes"]:
-            click.echo(f"note: {note}", err=True)
-        _print_views(found, output)
+    return history_csv(found)
 
 
 def _print_views(found: "History", output: str) -> None:

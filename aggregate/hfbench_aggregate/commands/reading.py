@@ -1,5 +1,6 @@
 """What commands share that read submissions and compare them: sources, failures, output."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,9 @@ from hfbench_aggregate.commands.opened import BadInputError
 
 if TYPE_CHECKING:
     from rich.text import Text
+
+    from hfbench_aggregate.comparing.tables import Report
+    from hfbench_aggregate.history.tables import History
 
 SOURCES = click.argument("addresses", metavar="SOURCE...", nargs=-1, required=True)
 
@@ -56,6 +60,23 @@ def print_texts(texts: "Callable[[int], list[Text]]") -> None:
         if number:
             console.print()
         console.print(text, soft_wrap=True)
+
+
+def print_report(
+    output: str, report: "Report | History", csv: Callable[[], str], views: Callable[[], None]
+) -> None:
+    """Print a report as JSON or CSV; or its notes on stderr, and its views.
+
+    `csv` returns the whole text, `views` prints.
+    """
+    if output == "json":
+        click.echo(json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False))
+    elif output == "csv":
+        click.echo(csv(), nl=False)
+    else:
+        for note in report["notes"]:
+            click.echo(f"note: {note}", err=True)
+        views()
 
 
 def draw(path: Path, data: "Callable[[str], bytes]") -> None:

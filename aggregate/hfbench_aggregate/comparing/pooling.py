@@ -10,7 +10,7 @@ from hfbench_aggregate.comparing.misfits import cell_flags, contributor_warnings
 from hfbench_aggregate.comparing.studies import GroupKey, Study, studies_by_group
 from hfbench_aggregate.comparing.tables import Pooled, PooledCell
 from hfbench_aggregate.comparing.tables import Study as StudyRow
-from hfbench_aggregate.comparison import Judged, ratio_of
+from hfbench_aggregate.comparison import Judged, ratio_of, verdict_figures
 from hfbench_aggregate.environments import REPLICA, differing, hidden_differences
 from hfbench_aggregate.ledger_entries import UNKNOWN_SUBMITTER
 from hfbench_aggregate.machines import varying_facts
@@ -149,17 +149,8 @@ def _row(group: _Group, place: int, cell: str) -> PooledCell:
     result = group.result
     return {
         "cell": cell,
-        "verdict": str(result.verdict[place]),
+        **verdict_figures(result, place),
         "wording": "",
-        "ratio": ratio_of(result.theta[place]),
-        "low": ratio_of(result.low[place]),
-        "high": ratio_of(result.high[place]),
-        "selected_low": ratio_of(result.fcr_low[place]),
-        "selected_high": ratio_of(result.fcr_high[place]),
-        "p": published(result.p[place]),
-        "q": published(result.q[place]),
-        "p_equivalent": published(result.p_equivalent[place]),
-        "detectable": ratio_of(result.detectable[place]),
         "prediction_low": ratio_of(result.prediction_low[place]),
         "prediction_high": ratio_of(result.prediction_high[place]),
         "spread": ratio_of(float(np.sqrt(result.tau_squared[place]))),

@@ -7,7 +7,7 @@ computed is null.
 
 from typing import Final, Literal, TypedDict
 
-from hfbench_aggregate.tables import Comparison
+from hfbench_aggregate.tables import Comparison, VerdictFigures
 
 REPORT_SCHEMA: Final = "urn:hfbench:schema:comparison-report:1"
 
@@ -81,27 +81,17 @@ class Study(TypedDict):
     cells: int
 
 
-class PooledCell(TypedDict):
+class PooledCell(VerdictFigures):
     """One verdict across contributors.
 
     `contributors` and `process_runs` ([baseline, candidate]) are those that count.
     `prediction_low` and `prediction_high` bound the ratio on the next machine. Machines' effects
     differ by a factor of `spread` (1 is not at all), one sd of their logarithms; `q_heterogeneity`
-    is that of all having one effect. The other fields are those of `ComparedCell`.
+    is that of all having one effect. `wording` says the verdict in a sentence.
     """
 
     cell: str
-    verdict: str
     wording: str
-    ratio: float | None
-    low: float | None
-    high: float | None
-    selected_low: float | None
-    selected_high: float | None
-    p: float | None
-    q: float | None
-    p_equivalent: float | None
-    detectable: float | None
     prediction_low: float | None
     prediction_high: float | None
     spread: float | None
