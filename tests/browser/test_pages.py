@@ -93,10 +93,14 @@ def test_pages_work_from_a_folder_without_scripts(browser: Browser, tmp_path: Pa
         assert page.inner_text("h1") == "How we measure, and how we judge"
 
 
-def test_unknown_address_gets_a_page_of_the_site(browser: Browser, address: str) -> None:
+@pytest.mark.parametrize("path", ["nowhere.html", "cell/of/nobody.html?release=1"])
+def test_unknown_address_gets_a_page_of_the_site(browser: Browser, address: str, path: str) -> None:
     page = browser.new_page()
-    answer = page.goto(f"{address}nowhere.html")
+    answer = page.goto(f"{address}{path}")
     assert answer is not None
     assert answer.status == 404
     assert page.inner_text("h1") == "There is no such page."
+    assert page.evaluate("document.styleSheets[0].cssRules.length") > 100
+    page.click(".lead a")
+    assert page.url == f"{address}index.html"
     page.close()
