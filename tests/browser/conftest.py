@@ -13,6 +13,7 @@ from tests.leaderboard.made_up_release import HOSTILE, KINDS, write_release
 from tests.leaderboard.made_up_tables import further_tables
 
 from hfbench_leaderboard.build import build_site
+from hfbench_leaderboard.simulated import SIMULATED_CLIENT
 
 CHROMIUM = shutil.which("chromium")
 QUIET = (
@@ -23,11 +24,14 @@ QUIET = (
 
 @pytest.fixture(scope="session")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the full site, and one of each kind below it."""
+    """Return a folder with the full site, and one of each kind below it; `lone` is simulated."""
     root = tmp_path_factory.mktemp("sites")
     further = {"full": further_tables(), "hostile": further_tables(HOSTILE)}
     for kind, tables in KINDS.items():
-        write_release(root / "stores" / kind, tables(), further=further.get(kind))
+        found = tables()
+        if kind == "lone":
+            found.submissions[0]["client"] = f"{SIMULATED_CLIENT} 1"
+        write_release(root / "stores" / kind, found, further=further.get(kind))
         build_site(root / "stores" / kind, root / "sites" / kind)
     shutil.copytree(root / "sites" / "full", root / "sites", dirs_exist_ok=True)
     return root / "sites"
