@@ -75,12 +75,13 @@ def _pooled(comparisons: Sequence[Pooled]) -> Iterator[str]:
     """Yield one paragraph or list for each comparison across contributors, if there are any."""
     if comparisons:
         yield "## Across contributors"
-    for pooled in comparisons:
+    for pooled in filter(_has_changes, comparisons):
         where = f"{pooled['suite']}, {pooled['device_class']}, {in_common(pooled)}"
         by = counted(len(pooled["studies"]), "contributor")
         verdicts = tally(row["verdict"] for row in pooled["cells"])
         text = f"{where}: {heading(pooled)}, {by}: {verdicts}"
         yield _listing(text, pooled["cells"], "pooled.json")
+    yield from _unchanged(comparisons)
 
 
 def _verdicts(machines: Sequence[MachineRow], comparisons: Sequence[Comparison]) -> Iterator[str]:
@@ -91,10 +92,24 @@ def _verdicts(machines: Sequence[MachineRow], comparisons: Sequence[Comparison])
         own = [c for c in comparisons if c["machine_key"] == machine["machine_key"]]
         if own:
             yield f"### {plain(machine['title'])}"
-        for comparison in own:
+        for comparison in filter(_has_changes, own):
             where = f"{comparison['suite']}, {in_common(comparison)}"
             text = f"{where}: {summary(comparison)}"
             yield _listing(text, comparison["cells"], "findings.json")
+        yield from _unchanged(own)
+
+
+def _has_changes(comparison: Comparison | Pooled) -> bool:
+    return any(row["verdict"] in CALLED for row in comparison["cells"])
+
+
+def _unchanged(comparisons: Sequence[Comparison] | Sequence[Pooled]) -> Iterator[str]:
+    """Yield a sentence that sums up the comparisons in which nothing is called."""
+    rest = [one for one in comparisons if not _has_changes(one)]
+    if rest:
+        verdicts = tally(row["verdict"] for one in rest for row in one["cells"])
+        verb = "finds" if len(rest) == 1 else "find"
+        yield f"{counted(len(rest), 'comparison')} {verb} no change: {verdicts}."
 
 
 def _listing(text: str, cells: Sequence[ComparedCell] | Sequence[PooledCell], table: str) -> str:

@@ -30,6 +30,7 @@ from hfbench_aggregate.reduction import Family, families, suite_title
 from hfbench_aggregate.release_tables import FindingRow
 from hfbench_aggregate.resources import energy_rows, memory_rows
 from hfbench_aggregate.selection import version_pairs
+from hfbench_aggregate.statistics.constants import LEAST_CONTRIBUTORS
 from hfbench_aggregate.tables import CorroborationRow, MachineRow, Manifest, SubmissionRow
 from hfbench_aggregate.training.report import training_rows
 from hfbench_aggregate.trust import Trusted, tier
@@ -102,7 +103,11 @@ def _tables(
     }
     further = _further_tables(found) | {
         "mode_ranks.json": [board for family in found for board in mode_boards(family, trust)],
-        "pooled.json": pooled_comparisons(judged),
+        "pooled.json": [
+            pooled
+            for pooled in pooled_comparisons(judged)
+            if len(pooled["studies"]) >= LEAST_CONTRIBUTORS
+        ],
         "training.json": training_rows(submissions),
     }
     return tables | {name: rows for name, rows in further.items() if rows}

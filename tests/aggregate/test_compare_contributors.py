@@ -223,7 +223,7 @@ def test_the_exit_status_for_continuous_integration(
 ) -> None:
     result = call("compare", written(tmp_path, *community(maker, 3)), *BOTH, "--fail-on", failing)
     assert result.exit_code == status
-    assert ("--fail-on: 1 slower of 1 cell" in result.stderr) == bool(status)
+    assert ("--fail-on: 1 slower of 3 verdicts" in result.stderr) == bool(status)
 
 
 def test_the_text_fits_80_columns_and_ends_with_what_decides(maker: Maker, tmp_path: Path) -> None:

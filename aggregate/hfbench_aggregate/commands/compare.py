@@ -88,10 +88,9 @@ def compare(
 
 def _failed(report: "Report", failing: tuple[str, ...]) -> int:
     """Say which verdicts made the command fail; return its exit status."""
-    from hfbench_aggregate.wording import tally
-
-    found = [one["verdict"] for one in report["deciding"] if one["verdict"] in failing]
-    click.echo(f"--fail-on: {tally(found)}", err=True)
+    verdicts = [one["verdict"] for one in report["deciding"]]
+    counts = ", ".join(f"{verdicts.count(name)} {name}" for name in failing if name in verdicts)
+    click.echo(f"--fail-on: {counts} of {len(verdicts)} verdicts that decide", err=True)
     return FINDINGS
 
 
