@@ -1,21 +1,20 @@
-"""The geometry of the charts: where each mark lies; the templates draw it as SVG.
+"""Charts as SVG: forests of ratios; what all charts share.
 
 Horizontal places are percentages of the chart's width, vertical ones pixels, so that a chart
-fits a phone and a wall alike and its text keeps its size.
+fits a phone and a wall alike and its text keeps its size. Colours and lines come from site.css.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
-from hfbench_aggregate.tables import CellRow, ComparedCell, ProcessRunRow
-from hfbench_leaderboard.words import milliseconds, signed, status_words
-from hfbench_schema.submission import MEASURED_STATUSES
+from markupsafe import Markup, escape
+
+from hfbench_aggregate.tables import ComparedCell
+from hfbench_leaderboard.words import VERDICT_SYMBOLS, change, interval, signed
 
 _LEFT, _RIGHT = 5.0, 95.0  # leaves room for half a mark and half a label
-_STRIP_LEFT, _STRIP_RIGHT = 19.0, 96.0  # the labels of the axis lie left of the dots
-_STRIP_TOP, _STRIP_BOTTOM = 18.0, 142.0
-_LANE = 28  # pixels for the process runs that failed, below all others
 _LEAST_LIMIT = math.log(1.06)  # twice the equivalence band: nothing narrower is worth a look
 _INTERVAL_LIMIT = math.log(2)  # one huge interval must not squash all others
 _MOST_TICKS = 6
@@ -118,114 +117,101 @@ def _power_ticks(limit: float) -> list[tuple[float, str]]:
     return [(power, f"{power:.3g}x") for power in powers]
 
 
-@dataclass(frozen=True)
-class Dot:
-    """One process run: `arm` is `baseline` or `candidate`, `launch` counts from 1 in this cell."""
-
-    at: str
-    y: str
-    arm: str
-    launch: int
-    measured: bool
-    run: ProcessRunRow
+_SHAPES = {
+    "slower": '<path class="mark slower" d="M0-7 7 6H-7Z"/>',
+    "faster": '<path class="mark faster" d="M0 7 7-6H-7Z"/>',
+    "equivalent": '<rect class="mark equivalent" x="-5" y="-5" width="10" height="10"/>',
+}
 
 
-@dataclass(frozen=True)
-class Level:
-    """The typical time of one arm, with its interval if it has one."""
-
-    arm: str
-    y: str
-    top: str | None
-    height: str | None
+def marker(verdict: str) -> Markup:
+    """Return the sign of a verdict, told apart by its shape as well as its colour."""
+    shape = _SHAPES.get(verdict, f'<circle class="mark {escape(verdict)}" r="5.5"/>')
+    return Markup(shape)  # noqa: S704  made of nothing but the words above
 
 
-@dataclass(frozen=True)
-class Strip:
-    """All process runs of one cell in launch order, both arms on one axis of milliseconds.
-
-    `failed_y` is where those lie that failed, None if there are none.
-    """
-
-    dots: tuple[Dot, ...]
-    levels: tuple[Level, ...]
-    ticks: tuple[Tick, ...]
-    height: int
-    failed_y: int | None
-
-
-def strip(rows: Mapping[str, CellRow], places: Mapping[str, int]) -> Strip:
-    """Place the process runs of a cell, given its rows by arm and the place of each sitting."""
-    runs = [(arm, run) for arm, row in rows.items() for run in row["process_runs"]]
-    runs.sort(key=lambda pair: (places[pair[1]["submission"]], pair[1]["order"]))
-    scale = _Scale(_shown_times(rows.values()))
-    lane = round(_STRIP_BOTTOM) + 12 if scale.ticks else 0
-    failed_y = lane + _LANE // 2 if any(not _is_measured(run) for _, run in runs) else None
-    dots = []
-    for launch, (arm, run) in enumerate(runs, start=1):
-        y = scale.y(run["median_ms"]) if run["median_ms"] else float(lane + _LANE // 2)
-        dots.append(_dot(arm, run, y, launch, len(runs)))
-    return Strip(
-        dots=tuple(dots),
-        levels=tuple(_level(arm, row, scale) for arm, row in rows.items() if row["centre_ms"]),
-        ticks=scale.ticks,
-        height=lane if failed_y is None else lane + _LANE,
-        failed_y=failed_y,
+@cache
+def verdict_label(verdict: str) -> Markup:
+    """Return a verdict as a word, with its sign and its colour."""
+    sign = VERDICT_SYMBOLS.get(verdict, "")
+    return Markup('<span class="label {}"><span aria-hidden="true">{}</span> {}</span>').format(
+        verdict, sign, verdict
     )
 
 
-def _shown_times(rows: Iterable[CellRow]) -> list[float]:
-    """Return all times on a strip's axis; intervals may leave it, so that dots stay apart."""
-    times: list[float] = []
-    for row in rows:
-        times += [run["median_ms"] for run in row["process_runs"] if run["median_ms"]]
-        times += [row["centre_ms"]] if row["centre_ms"] else []
-    return times
+def sample(content: Markup) -> Markup:
+    """Return a mark by itself, for a legend."""
+    return Markup(
+        '<svg class="sample" width="18" height="16" aria-hidden="true">'
+        '<svg x="50%" y="50%" overflow="visible">{}</svg></svg>'
+    ).format(content)
 
 
-def _is_measured(run: ProcessRunRow) -> bool:
-    return run["status"] in MEASURED_STATUSES and run["median_ms"] is not None
+def forest_backdrop(axis: ForestAxis) -> Markup:
+    """Return what lies behind every row of a forest, once for all of them."""
+    lines = "".join(
+        f'<line class="grid" x1="{tick.at}" x2="{tick.at}" y1="0" y2="100%"/>'
+        for tick in axis.ticks
+    )
+    return Markup(  # noqa: S704  made of numbers alone
+        '<svg width="0" height="0" class="unseen" aria-hidden="true"><symbol id="backdrop">'
+        f'<rect class="band" x="{axis.band}" y="0" width="{axis.band_width}" height="100%"/>'
+        f'{lines}<line class="unity" x1="{axis.middle}" x2="{axis.middle}" y1="0" y2="100%"/>'
+        "</symbol></svg>"
+    )
 
 
-def _dot(arm: str, run: ProcessRunRow, y: float, launch: int, launches: int) -> Dot:
-    share = (launch - 0.5) / launches
-    at = _STRIP_LEFT + share * (_STRIP_RIGHT - _STRIP_LEFT)
-    return Dot(f"{at:.2f}%", f"{y:.1f}", arm, launch, _is_measured(run), run)
+def forest_scale(axis: ForestAxis) -> Markup:
+    """Return the labels above a forest."""
+    ticks = "".join(
+        f'<line class="grid" x1="{tick.at}" x2="{tick.at}" y1="34" y2="40"/>'
+        f'<text class="tick" x="{tick.at}" y="29" text-anchor="middle">{tick.label}</text>'
+        for tick in axis.ticks
+    )
+    middle = axis.middle
+    return Markup(  # noqa: S704  made of numbers alone
+        '<svg class="scale" role="img" width="100%" height="40"><title>Change of time, candidate '
+        "against baseline, on a logarithmic axis; left is faster, right is slower</title>"
+        f'<text class="side" x="{middle}" dx="-12" y="11" text-anchor="end">&#9666; faster</text>'
+        f'<text class="side" x="{middle}" dx="12" y="11">slower &#9656;</text>{ticks}</svg>'
+    )
 
 
-def _level(arm: str, row: CellRow, scale: "_Scale") -> Level:
-    low, high = row["low_ms"], row["high_ms"]
-    y = f"{scale.y(row['centre_ms'] or 0.0):.1f}"
-    if low is None or high is None:
-        return Level(arm, y, None, None)
-    top, bottom = scale.y(high), scale.y(low)
-    return Level(arm, y, f"{top:.1f}", f"{bottom - top:.1f}")
+def forest_row(cell: ComparedCell, axis: ForestAxis, name: str) -> Markup:
+    """Return one row of a forest: the ratio of a cell and its interval."""
+    mark, verdict = forest_mark(cell, axis), escape(cell["verdict"])
+    said = f"{name}: {cell['verdict']}, change {change(cell['ratio'])}"
+    inner = ""
+    if mark is not None:
+        said += f", 95 % interval {interval(cell['low'], cell['high'])}"
+        inner = f'{_interval(mark, verdict)}<svg x="{mark.at}" y="50%" overflow="visible">'
+        inner += f"{marker(cell['verdict'])}</svg>"
+    return Markup(  # noqa: S704  strangers' words are escaped
+        f'<svg class="forest" role="img" width="100%" height="100%"><title>{escape(said)}</title>'
+        f'<use href="#backdrop" width="100%" height="100%"/>{inner}</svg>'
+    )
 
 
-class _Scale:
-    """A linear axis of milliseconds, upwards."""
-
-    def __init__(self, times: list[float]) -> None:
-        low, high = min(times, default=0.0), max(times, default=1.0)
-        # A spread of less than 2 % filling the chart would make noise look like a change.
-        pad = max(0.1 * (high - low), 0.01 * high - (high - low) / 2)
-        self._low, self._high = max(low - pad, 0.0), high + pad
-        self.ticks = self._ticks() if times else ()
-
-    def y(self, time: float) -> float:
-        """Return the place of a time; one beyond the axis lies on its end."""
-        share = min(max((time - self._low) / (self._high - self._low), 0.0), 1.0)
-        return _STRIP_BOTTOM - share * (_STRIP_BOTTOM - _STRIP_TOP)
-
-    def _ticks(self) -> tuple[Tick, ...]:
-        step = _round_step((self._high - self._low) / 4)
-        first, last = math.ceil(self._low / step), math.floor(self._high / step)
-        digits = max(0, -math.floor(math.log10(step)))
-        values = [number * step for number in range(first, last + 1)]
-        return tuple(Tick(f"{self.y(v):.1f}", f"{v:,.{digits}f}") for v in values)
+def _interval(mark: ForestMark, verdict: Markup) -> str:
+    if mark.low is None or mark.high is None:
+        return ""
+    return (
+        f'<line class="interval {verdict}" x1="{mark.low}" x2="{mark.high}" y1="50%" y2="50%"/>'
+        f"{_end(mark.low, verdict, mark.low_open, -1)}{_end(mark.high, verdict, mark.high_open, 1)}"
+    )
 
 
-def _round_step(least: float) -> float:
+def _end(at: str, verdict: Markup, is_open: bool, direction: int) -> str:
+    """Return an end of an interval, or an arrow where it goes on beyond the axis."""
+    shape = (
+        f'<path class="open {verdict}" d="M0-5 {8 * direction} 0 0 5Z"/>'
+        if is_open
+        else f'<line class="interval {verdict}" y1="-5" y2="5"/>'
+    )
+    return f'<svg x="{at}" y="50%" overflow="visible">{shape}</svg>'
+
+
+def round_step(least: float) -> float:
     """Return the smallest of 1, 2 and 5 times a power of ten that is not below `least`."""
     power = 10.0 ** math.floor(math.log10(least))
     return next(n * power for n in (1, 2, 5, 10) if n * power >= least * (1 - 1e-9))
@@ -233,11 +219,3 @@ def _round_step(least: float) -> float:
 
 def _across(share: float) -> str:
     return f"{_LEFT + share * (_RIGHT - _LEFT):.2f}%"
-
-
-def dot_text(dot: Dot) -> str:
-    """Say one process run in words."""
-    where = f"launch {dot.launch}, block {dot.run['block'] + 1}, {dot.arm}"
-    if not dot.measured:
-        return f"{where}: {status_words(dot.run['status'])}"
-    return f"{where}: {milliseconds(dot.run['median_ms'])} ms"

@@ -7,6 +7,7 @@ import click
 
 from hfbench_aggregate.stores.store import StoreError
 from hfbench_leaderboard.build import SiteError, build_site
+from hfbench_leaderboard.publishing import PublishError, publish_site
 from hfbench_leaderboard.release_reader import ReleaseError
 from hfbench_leaderboard.server import HOST, ServeError, site_server
 from hfbench_leaderboard.sources import is_address, open_address
@@ -57,6 +58,23 @@ def build(store: Path | str, output: Path | None, version: str | None) -> None:
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error
     click.echo(page)
+
+
+@main.command()
+@click.argument("site", type=_FOLDER)
+@click.argument("space", metavar="hf://spaces/ORG/NAME")
+@click.option("--create", is_flag=True, help="Make the Space if there is none.")
+def publish(site: Path, space: str, create: bool) -> None:
+    """Publish a built SITE as a static Space on the Hub.
+
+    One commit, of what has changed; data of earlier releases stays. Any other web server takes the
+    folder as it is.
+    """
+    try:
+        done = publish_site(site, space, create=create)
+    except PublishError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{done.address}: {done.written} files written, {done.deleted} deleted")
 
 
 @main.command()

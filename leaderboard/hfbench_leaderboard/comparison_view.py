@@ -1,35 +1,35 @@
-"""What the overview shows of one comparison: the answer, and how we know."""
+"""What the pages of one comparison show: the answer, every cell of it, and how we know."""
 
-from collections.abc import Sequence
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 from hfbench_aggregate.environments import environment_of, installed_versions
-from hfbench_aggregate.tables import (
-    CellRow,
-    ComparedCell,
-    Comparison,
-    MachineRow,
-    SubmissionRow,
-)
+from hfbench_aggregate.tables import ComparedCell, Comparison, SubmissionRow
 from hfbench_leaderboard import charts
-from hfbench_leaderboard.release_reader import Release
+from hfbench_leaderboard.index import Index, Place, comparison_path
+from hfbench_leaderboard.pages import Page
 from hfbench_leaderboard.words import VERDICT_SYMBOLS, cell_name, headline
 from hfbench_schema.canonical import sha256_hex
 from hfbench_schema.submission import EnvironmentFacts
 
-_ABSENT = "not installed"
+ROWS: Final = 150
+"""Cells on one page; what needs a look comes first, so that the first page has it."""
+_ABSENT: Final = "not installed"
+_ORDER: Final = {verdict: place for place, verdict in enumerate(VERDICT_SYMBOLS)}
 
 
 @dataclass(frozen=True)
 class CellView:
-    """One cell of a comparison, with its marks; `anchor` names it within the page."""
+    """One cell of a comparison; `path` leads to its page, and is None if there is none."""
 
     row: ComparedCell
     model: str
     detail: str
-    anchor: str
-    mark: charts.ForestMark | None
-    strip: charts.Strip
+    path: str | None
 
 
 @dataclass(frozen=True)
@@ -48,104 +48,88 @@ class PackageRow:
         return "one" if _ABSENT in (self.baseline, self.candidate) else "changed"
 
 
-@dataclass(frozen=True)
-class ComparisonView:
-    """One comparison with all that supports it."""
-
-    facts: Comparison
-    anchor: str
-    headline: str
-    machine: MachineRow
-    axis: charts.ForestAxis
-    cells: list[CellView]
-    packages: list[PackageRow]
-    submissions: list[SubmissionRow]
+def comparison_pages(index: Index, margin: float) -> Iterator[Page]:
+    """Yield the pages of every comparison; more than one where it has many cells."""
+    for comparison in index.release.comparisons:
+        ordered = sorted(comparison["cells"], key=reading_order)
+        count = max(1, -(-len(ordered) // ROWS))
+        shared = _shared(index, comparison, ordered, count, margin)
+        for number in range(1, count + 1):
+            rows = ordered[(number - 1) * ROWS : number * ROWS]
+            yield _page(index, comparison, rows, number, shared)
 
 
-def comparison_views(release: Release, margin: float) -> list[ComparisonView]:
-    """Put together the comparisons of a release: firm ones, provisional ones, A/A checks."""
-    index = _Index(release)
-    views = [_view(index, comparison, margin) for comparison in release.comparisons]
-    return sorted(views, key=_firmest_first)
+def reading_order(cell: ComparedCell) -> tuple[int, float, str]:
+    """Order cells by what needs a look: slower, faster, and so on; large changes before small."""
+    called = cell["verdict"] in ("slower", "faster")
+    size = abs(math.log(cell["ratio"])) if called and cell["ratio"] else 0.0
+    return _ORDER.get(cell["verdict"], len(_ORDER)), -size, cell["cell"]
 
 
-def _firmest_first(view: ComparisonView) -> tuple[bool, bool]:
-    return view.facts["same_versions"], view.facts["provisional"] is not None
-
-
-class _Index:
-    """The rows of a release by what names them, so that a large release is not searched."""
-
-    def __init__(self, release: Release) -> None:
-        self.machines = {row["machine_key"]: row for row in release.machines}
-        # In the order of the sittings, not that of their arrival.
-        ordered = sorted(release.submissions, key=lambda row: (row["started_at"], row["sha256"]))
-        self.submissions = {row["sha256"]: row for row in ordered}
-        self.places = {sha256: place for place, sha256 in enumerate(self.submissions)}
-        self._cells = {self._name(row): row for row in release.cells}
-
-    def arms(self, comparison: Comparison, cell: str) -> dict[str, CellRow]:
-        """Return the rows of a cell by arm, as far as there are any."""
-        where = (comparison["machine_key"], comparison["suite"], cell)
-        titles = {"baseline": comparison["baseline"], "candidate": comparison["candidate"]}
-        names = {arm: (*where, title) for arm, title in titles.items()}
-        return {arm: self._cells[name] for arm, name in names.items() if name in self._cells}
-
-    @staticmethod
-    def _name(row: CellRow) -> tuple[str, str, str, str]:
-        return row["machine_key"], row["suite"], row["cell"], row["environment"]
-
-
-def _view(index: _Index, comparison: Comparison, margin: float) -> ComparisonView:
-    key = comparison["machine_key"]
-    submissions = _submissions(index, comparison)
-    names = (key, comparison["suite"], comparison["baseline"], comparison["candidate"])
-    anchor = _anchor("comparison", *names)
-    axis = charts.forest_axis(comparison["cells"], margin)
-    ordered = sorted(comparison["cells"], key=_reading_order)
-    return ComparisonView(
-        facts=comparison,
-        anchor=anchor,
-        headline=headline(comparison, margin),
-        machine=index.machines[key],
-        axis=axis,
-        cells=[_cell_view(index, comparison, cell, axis, anchor) for cell in ordered],
-        packages=_packages(comparison, submissions),
-        submissions=submissions,
-    )
-
-
-def _reading_order(cell: ComparedCell) -> tuple[int, str]:
-    return list(VERDICT_SYMBOLS).index(cell["verdict"]), cell["cell"]
-
-
-def _cell_view(
-    index: _Index,
-    comparison: Comparison,
-    cell: ComparedCell,
-    axis: charts.ForestAxis,
-    anchor: str,
-) -> CellView:
-    model, detail = cell_name(cell["cell"])
-    return CellView(
-        row=cell,
-        model=model,
-        detail=detail,
-        anchor=_anchor("cell", anchor, cell["cell"]),
-        mark=charts.forest_mark(cell, axis),
-        strip=charts.strip(index.arms(comparison, cell["cell"]), index.places),
-    )
-
-
-def _submissions(index: _Index, comparison: Comparison) -> list[SubmissionRow]:
-    """Return the submissions that a comparison rests on, by the start of their sittings."""
-    used = {
-        run["submission"]
-        for cell in comparison["cells"]
-        for row in index.arms(comparison, cell["cell"]).values()
-        for run in row["process_runs"]
+def answer(index: Index, comparison: Comparison, margin: float) -> dict[str, Any]:
+    """Return what stands on every page that names a comparison."""
+    return {
+        "facts": comparison,
+        "headline": headline(comparison, margin),
+        "machine": index.machines[comparison["machine_key"]],
+        "path": comparison_path(comparison),
+        "tally": Counter(cell["verdict"] for cell in comparison["cells"]),
     }
-    return [row for sha256, row in index.submissions.items() if sha256 in used]
+
+
+def _shared(
+    index: Index, comparison: Comparison, ordered: Sequence[ComparedCell], count: int, margin: float
+) -> dict[str, Any]:
+    """Return what all pages of a comparison show; `key` stands for what it depends on."""
+    submissions = _submissions(index, comparison)
+    machine = index.machines[comparison["machine_key"]]
+    without_cells = {name: value for name, value in comparison.items() if name != "cells"}
+    # Headline and axis depend on every cell.
+    reach = [(cell["verdict"], cell["ratio"], cell["low"], cell["high"]) for cell in ordered]
+    key = json.dumps([without_cells, submissions, machine, reach, count, margin], sort_keys=True)
+    return answer(index, comparison, margin) | {
+        "axis": charts.forest_axis(ordered, margin),
+        "packages": _packages(comparison, submissions),
+        "submissions": submissions,
+        "pages": [comparison_path(comparison, number + 1) for number in range(count)],
+        "key": sha256_hex(key.encode()),
+    }
+
+
+def _page(
+    index: Index,
+    comparison: Comparison,
+    rows: Sequence[ComparedCell],
+    number: int,
+    shared: dict[str, Any],
+) -> Page:
+    def view() -> dict[str, Any]:
+        return {**shared, "cells": cell_views(index, comparison, rows), "number": number}
+
+    inputs = [shared["key"], rows, number]
+    return Page(comparison_path(comparison, number), "comparison.html", inputs, view)
+
+
+def cell_views(
+    index: Index, comparison: Comparison, rows: Sequence[ComparedCell]
+) -> list[CellView]:
+    """Return rows of a comparison with what names them."""
+    found = []
+    for row in rows:
+        place = Place(comparison["machine_key"], comparison["suite"], row["cell"])
+        model, detail = cell_name(row["cell"])
+        found.append(CellView(row, model, detail, place.path if place in index.cells else None))
+    return found
+
+
+def _submissions(index: Index, comparison: Comparison) -> list[SubmissionRow]:
+    """Return the submissions that a comparison rests on, by the start of their sittings."""
+    where = (comparison["machine_key"], comparison["suite"])
+    sides = (comparison["baseline"], comparison["candidate"])
+    rows = (
+        index.row(Place(*where, c["cell"]), side) for c in comparison["cells"] for side in sides
+    )
+    return index.submissions_of(row for row in rows if row is not None)
 
 
 def _packages(comparison: Comparison, submissions: Sequence[SubmissionRow]) -> list[PackageRow]:
@@ -174,9 +158,3 @@ def _environments(title: str, submissions: Sequence[SubmissionRow]) -> list[Envi
         for facts in submission["environments"]
         if environment_of(facts).title == title
     ]
-
-
-def _anchor(kind: str, *names: str) -> str:
-    """Return an id that stays when other comparisons or cells come and go."""
-    digest = sha256_hex("\n".join(names).encode())
-    return f"{kind}-{digest[:10]}"

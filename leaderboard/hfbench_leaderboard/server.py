@@ -1,11 +1,13 @@
 """Serve a built site to this machine only, for a look at it."""
 
 import errno
+import re
 import sys
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 HOST = "127.0.0.1"
 
@@ -38,6 +40,12 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
+def _seen_from(address: str, page: bytes) -> bytes:
+    """Return a page of the first folder with its links as they must be at another address."""
+    way = b"../" * (urlsplit(address).path.count("/") - 1)
+    return re.sub(rb'(href|src)="(?!#)', rb'\1="' + way, page)
+
+
 class _Handler(SimpleHTTPRequestHandler):
     """Files of the site; what is not there gets the site's own page."""
 
@@ -46,7 +54,7 @@ class _Handler(SimpleHTTPRequestHandler):
         if code != HTTPStatus.NOT_FOUND or not page.is_file():
             super().send_error(code, message, explain)
             return
-        content = page.read_bytes()
+        content = _seen_from(self.path, page.read_bytes())
         self.send_response(code, message)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(content)))

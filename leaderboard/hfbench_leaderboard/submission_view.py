@@ -1,4 +1,4 @@
-"""What the submissions page shows: each sitting, and every process run of it that failed."""
+"""What the pages of submissions show: each sitting, and every process run of it that failed."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -54,6 +54,12 @@ class SubmissionView:
     machine: MachineRow
     failures: list[tuple[Failure, str]]
     trust: TrustView | None
+
+    @property
+    def without_time(self) -> int:
+        """How many of its process runs gave nothing that was asked for."""
+        counts = self.facts["statuses"]
+        return sum(n for status, n in counts.items() if status not in MEASURED_STATUSES)
 
 
 def submission_views(release: Release) -> list[SubmissionView]:

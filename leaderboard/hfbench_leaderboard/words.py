@@ -83,6 +83,14 @@ def interval(low: float | None, high: float | None) -> str:
     return f"{signed(100 * (low - 1))} to {signed(100 * (high - 1))}{_SPACE}%"
 
 
+def times(factor: float | None, low: float | None = None, high: float | None = None) -> str:
+    """Write a speed-up with its interval, if there is one: `1.59 (1.58 to 1.61)`."""
+    if factor is None:
+        return NOTHING
+    ends = "" if low is None or high is None else f" ({low:.2f} to {high:.2f})"
+    return f"{factor:.2f}{ends}"
+
+
 def detectable(ratio: float | None) -> str:
     """Write the smallest detectable difference: 1.021 is `2.1 %`."""
     return NOTHING if ratio is None else percent(ratio - 1)

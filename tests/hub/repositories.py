@@ -1,4 +1,4 @@
-"""A dataset repository in memory: refs over immutable commits, large files, discussions."""
+"""A repository in memory: refs over immutable commits, large files, discussions."""
 
 import re
 from collections.abc import Mapping
@@ -14,9 +14,10 @@ _STALE: Final = "A commit has happened since. Please refresh and try again."
 
 
 class Repository:
-    """One dataset.
+    """One dataset, or one Space.
 
     Attributes:
+        kind: `datasets` or `spaces`, as in its address.
         owner: the user or organization that may write it.
         refs: commits by full name (`refs/heads/main`, `refs/tags/v1`, `refs/pr/3`).
         commits: every commit there ever was, by name; none is forgotten.
@@ -25,9 +26,15 @@ class Repository:
     """
 
     def __init__(
-        self, name: str, owner: str, *, private: bool = False, files: Mapping[str, bytes]
+        self,
+        name: str,
+        owner: str,
+        *,
+        private: bool = False,
+        files: Mapping[str, bytes],
+        kind: str = "datasets",
     ) -> None:
-        self.name, self.owner, self.private = name, owner, private
+        self.name, self.owner, self.private, self.kind = name, owner, private, kind
         self.refs: dict[str, Commit] = {}
         self.commits: dict[str, Commit] = {}
         self.large: dict[str, bytes] = {}

@@ -11,11 +11,12 @@ from tests.hub.answers import Answer, HubError, json_answer, missing_entry
 from tests.hub.objects import Blob, Commit, Pointer, Tree
 from tests.hub.pull_requests import open_pull_request
 from tests.hub.repositories import Repository
-from tests.hub.routing import DATASET, Call, Route
+from tests.hub.routing import KIND, REPOSITORY, Call, Route
 
 LARGEST_REGULAR: Final = 10 * 2**20
 """Bytes; the Hub refuses a larger file in a commit."""
 _FORBIDDEN: Final = {"", ".", "..", ".git"}
+_GIT = f"/{KIND}/(?P<repository>[^/]+/[^/]+)"
 _UPLOAD = "/uploads/(?P<repository>[^/]+/[^/]+)/(?P<sha256>[0-9a-f]{64})"
 
 
@@ -179,9 +180,9 @@ def verify(call: Call) -> Answer:
 
 
 ROUTES: Final = (
-    Route("POST", DATASET + "/preupload/(?P<revision>[^/]+)", preupload),
-    Route("POST", DATASET + "/commit/(?P<revision>[^/]+)", commit),
-    Route("POST", r"/datasets/(?P<repository>[^/]+/[^/]+)\.git/info/lfs/objects/batch", batch),
+    Route("POST", REPOSITORY + "/preupload/(?P<revision>[^/]+)", preupload),
+    Route("POST", REPOSITORY + "/commit/(?P<revision>[^/]+)", commit),
+    Route("POST", _GIT + r"\.git/info/lfs/objects/batch", batch),
     Route("PUT", _UPLOAD, upload),
     Route("POST", _UPLOAD + "/verify", verify),
 )

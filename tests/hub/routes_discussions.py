@@ -7,7 +7,7 @@ from tests.hub.answers import Answer, HubError, json_answer
 from tests.hub.discussions import Discussion, Event
 from tests.hub.pull_requests import conflicts, merge, open_pull_request, unified_diff
 from tests.hub.repositories import MAIN, Repository
-from tests.hub.routing import DATASET, Call, Route, moment
+from tests.hub.routing import REPOSITORY, Call, Route, moment
 
 _DISCUSSIONS_A_PAGE: Final = 50
 _TITLE_CHARACTERS: Final = range(3, 201)
@@ -138,10 +138,10 @@ def _party(call: Call) -> User:
     return require_owner(user, call.repository.owner)
 
 
-_ONE: Final = DATASET + r"/discussions/(?P<num>\d+)"
+_ONE: Final = REPOSITORY + r"/discussions/(?P<num>\d+)"
 ROUTES: Final = (
-    Route("GET", DATASET + "/discussions", listed),
-    Route("POST", DATASET + "/discussions", opened),
+    Route("GET", REPOSITORY + "/discussions", listed),
+    Route("POST", REPOSITORY + "/discussions", opened),
     Route("GET", _ONE, details),
     Route("POST", _ONE + "/comment", comment),
     Route("POST", _ONE + "/title", rename),

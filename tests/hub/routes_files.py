@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 from tests.hub.answers import Answer, HubError, json_answer, missing_entry
 from tests.hub.objects import Blob, Commit, Tree
-from tests.hub.routing import DATASET, Call, Route, moment, paged
+from tests.hub.routing import KIND, REPOSITORY, Call, Route, moment, paged
 
 _EXPANDED_A_PAGE: Final = 50
 _PATHS_A_CALL: Final = 1000
@@ -84,11 +84,11 @@ def _part(content: bytes, headers: dict[str, str], asked: str | None) -> Answer:
 
 
 ROUTES: Final = (
-    Route("GET", DATASET + "/tree/(?P<revision>[^/]+)(/(?P<path>.+))?", tree),
-    Route("POST", DATASET + "/paths-info/(?P<revision>[^/]+)", paths_info),
+    Route("GET", REPOSITORY + "/tree/(?P<revision>[^/]+)(/(?P<path>.+))?", tree),
+    Route("POST", REPOSITORY + "/paths-info/(?P<revision>[^/]+)", paths_info),
     Route(
         "GET",
-        "/datasets/(?P<repository>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)",
+        f"/{KIND}/(?P<repository>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)",
         resolve,
     ),
 )

@@ -1,4 +1,4 @@
-"""Who the token is, and datasets as such: create one, describe one, its refs and its history."""
+"""Who the token is, and repositories as such: create one, describe it, its refs and its history."""
 
 from typing import Any, Final
 
@@ -6,7 +6,7 @@ from tests.hub.accounts import require_owner, require_user
 from tests.hub.answers import Answer, HubError, json_answer, missing_revision
 from tests.hub.objects import Blob, Commit
 from tests.hub.repositories import GITATTRIBUTES, MAIN, Repository
-from tests.hub.routing import DATASET, Call, Route, moment, paged
+from tests.hub.routing import REPOSITORY, Call, Route, moment, paged
 
 _COMMITS_A_PAGE: Final = 50
 
@@ -22,19 +22,20 @@ def validate_yaml(_: Call) -> Answer:
 
 
 def create(call: Call) -> Answer:
-    """Create a dataset with .gitattributes; 409 if it is there."""
+    """Create a dataset or a static Space with .gitattributes; 409 if it is there."""
     asked = call.json()
-    if asked.get("type") != "dataset":
-        raise HubError(400, "The test Hub has datasets only")
+    kind = {"dataset": "datasets", "space": "spaces"}.get(asked.get("type", "model"))
+    if kind is None or (kind == "spaces" and asked.get("sdk") != "static"):
+        raise HubError(400, "The test Hub has datasets and static Spaces only")
     owner = asked.get("organization") or require_user(call.user).name
     require_owner(call.user, owner)
     name = f"{owner}/{asked['name']}"
-    known = {"name": name, "url": f"{call.hub.endpoint}/datasets/{name}"}
+    known = {"name": name, "url": f"{call.hub.endpoint}/{kind}/{name}"}
     if name in call.hub.repositories:
-        return json_answer(known | {"error": "You already created this dataset repo"}, 409)
+        return json_answer(known | {"error": "You already created this repo"}, 409)
     private = asked.get("visibility") == "private" or bool(asked.get("private"))
     files = {".gitattributes": GITATTRIBUTES}
-    call.hub.repositories[name] = Repository(name, owner, private=private, files=files)
+    call.hub.repositories[name] = Repository(name, owner, private=private, files=files, kind=kind)
     return json_answer(known)
 
 
@@ -147,11 +148,11 @@ ROUTES: Final = (
     Route("GET", "/api/whoami-v2", whoami),
     Route("POST", "/api/validate-yaml", validate_yaml),
     Route("POST", "/api/repos/create", create),
-    Route("GET", DATASET + "(/revision/(?P<revision>[^/]+))?", describe),
-    Route("GET", DATASET + "/refs", refs),
-    Route("GET", DATASET + "/commits/(?P<revision>[^/]+)", commits),
-    Route("POST", DATASET + "/tag/(?P<revision>[^/]+)", create_tag),
-    Route("DELETE", DATASET + "/tag/(?P<name>[^/]+)", delete_tag),
-    Route("POST", DATASET + "/branch/(?P<name>[^/]+)", create_branch),
-    Route("DELETE", DATASET + "/branch/(?P<name>[^/]+)", delete_branch),
+    Route("GET", REPOSITORY + "(/revision/(?P<revision>[^/]+))?", describe),
+    Route("GET", REPOSITORY + "/refs", refs),
+    Route("GET", REPOSITORY + "/commits/(?P<revision>[^/]+)", commits),
+    Route("POST", REPOSITORY + "/tag/(?P<revision>[^/]+)", create_tag),
+    Route("DELETE", REPOSITORY + "/tag/(?P<name>[^/]+)", delete_tag),
+    Route("POST", REPOSITORY + "/branch/(?P<name>[^/]+)", create_branch),
+    Route("DELETE", REPOSITORY + "/branch/(?P<name>[^/]+)", delete_branch),
 )

@@ -19,7 +19,8 @@ from tests.hub.repositories import Repository
 from tests.hub.state import Hub
 
 T = TypeVar("T")
-DATASET: Final = "/api/datasets/(?P<repository>[^/]+/[^/]+?)"
+KIND: Final = "(?P<kind>datasets|spaces)"
+REPOSITORY: Final = f"/api/{KIND}/(?P<repository>[^/]+/[^/]+?)"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class Call:
                 the user's.
         """
         repository = self.hub.repositories.get(self.parameters["repository"])
+        if (
+            repository is not None
+            and self.parameters.get("kind", repository.kind) != repository.kind
+        ):
+            repository = None
         namespaces = self.user.namespaces if self.user else ()
         if repository is None or (repository.private and repository.owner not in namespaces):
             if self.user is None:
@@ -82,7 +88,7 @@ class Call:
     @property
     def url(self) -> str:
         """Where the repository's pages are."""
-        return f"{self.hub.endpoint}/datasets/{self.repository.name}"
+        return f"{self.hub.endpoint}/{self.repository.kind}/{self.repository.name}"
 
 
 @dataclass(frozen=True)

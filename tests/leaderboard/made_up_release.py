@@ -16,6 +16,7 @@ KEY = "m1-8f3c21d09ab4e657"
 SUBMISSION = sha256_hex(b"a sitting")
 BERT = "smoke/bert-base/torch-eager/cpu/fp32/b1-s64"
 GPT = "smoke/gpt2/torch-eager/cpu/fp32/b1-s64"
+COMMIT = "1f2e3d4c5b6a79880f0e0d0c0b0a090807060504"
 VIT = "smoke/vit-tiny/torch-eager/cpu/fp32/b1-s197"
 CONSTANTS = {
     "ALPHA": 0.05,
@@ -108,19 +109,21 @@ KINDS: dict[str, Callable[[], Tables]] = {
 """Every kind of release whose pages must look right."""
 
 
-def write_release(store: Path, tables: Tables, version: str = "2026.11.1") -> Path:
-    """Write a release into a store, as canonical JSON, and return its folder."""
+def write_release(
+    store: Path, tables: Tables, version: str = "2026.11.1", further: Row | None = None
+) -> Path:
+    """Write a release with `further` tables into a store, and return its folder."""
     folder = store / "releases" / version
     folder.mkdir(parents=True)
     files = {
         f"{name}.json": canonical_bytes(rows)
         for name, rows in tables._asdict().items()
         if rows or name not in ("break_even", "memory", "energy")
-    } | {"NOTES.md": b"# 2026.11.1\n\nThe first release.\n"}
+    } | {name: canonical_bytes(table) for name, table in (further or {}).items()}
+    files["NOTES.md"] = b"# 2026.11.1\n\nThe first release.\n"
     for name, data in files.items():
         (folder / name).write_bytes(data)
-    manifest = _manifest(version, files, tables)
-    (folder / "manifest.json").write_bytes(canonical_bytes(manifest))
+    (folder / "manifest.json").write_bytes(canonical_bytes(_manifest(version, files, tables)))
     return folder
 
 
@@ -140,16 +143,13 @@ def _corrupt_facts(tables: Tables, text: str) -> None:
 
 
 def _manifest(version: str, files: dict[str, bytes], tables: Tables) -> Row:
-    inputs = [row["sha256"] for row in tables.submissions]
     return {
         "schema": RELEASE_SCHEMA,
         "version": version,
-        "previous": None,
-        "previous_sha256": None,
+        **dict.fromkeys(("previous", "previous_sha256", "registry_sha256")),
         "as_of": "2026-11-23T14:05:09Z",
         "ledger_head": sha256_hex(b"ledger"),
-        "inputs": [{"sha256": name, "received_at": "2026-11-23T14:05:09Z"} for name in inputs],
-        "registry_sha256": None,
+        "inputs": [{n: row[n] for n in ("sha256", "received_at")} for row in tables.submissions],
         "schemas": {"submission": "urn:hfbench:schema:submission:1", "machine_key": "m1"},
         "rules_version": 1,
         "method_version": "1",
@@ -197,7 +197,6 @@ def _submission() -> Row:
 
 def _environment(label: str, replica: int, transformers: str) -> Row:
     hub = "0.36.0" if transformers.startswith("4") else "1.1.4"
-    commit = "1f2e3d4c5b6a79880f0e0d0c0b0a090807060504"
     packages = {
         "huggingface-hub": hub,
         "numpy": "2.4.0",
@@ -206,13 +205,8 @@ def _environment(label: str, replica: int, transformers: str) -> Row:
         "torch": "2.13.0",
         "transformers": transformers,
     }
-    return {
-        "label": label,
-        "replica": replica,
-        "python": "3.11.14",
-        "packages": packages,
-        "sources": {"numpy": {"kind": "git", "content": commit}},
-    }
+    named = {"label": label, "replica": replica, "python": "3.11.14", "packages": packages}
+    return {**named, "sources": {"numpy": {"kind": "git", "content": COMMIT}}}
 
 
 def _wobble(count: int, seed: float) -> list[float]:

@@ -1,11 +1,16 @@
-"""What the submissions page says of trust: the tier, what it means, and who measured the same."""
+"""What a submission's page says of trust: the tier, what it means, and who measured the same."""
 
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.leaderboard.made_up_release import HOSTILE, full_tables, write_release
+from tests.leaderboard.made_up_release import (
+    HOSTILE,
+    SUBMISSION,
+    full_tables,
+    write_release,
+)
 from tests.leaderboard.test_site import Markup
 
 from hfbench_aggregate.trust import TIERS
@@ -18,7 +23,7 @@ OTHER = sha256_hex(b"the same, measured elsewhere")
 
 
 def page(folder: Path, *, trusted: dict[str, Any] | None = None, **first: Any) -> Markup:
-    """Return the submissions page for two submissions; `first` is what is said of the first."""
+    """Return the page of the first of two submissions; `first` is what is said of it."""
     tables = full_tables()
     (row,) = tables.submissions
     tables.submissions.append({**row, "sha256": OTHER, "submitter": "grace"})
@@ -29,7 +34,7 @@ def page(folder: Path, *, trusted: dict[str, Any] | None = None, **first: Any) -
         data = canonical_bytes({**manifest, "trusted": trusted})
         (release / "manifest.json").write_bytes(data)
     build_site(folder / "store", folder / "site")
-    return Markup((folder / "site" / "submissions.html").read_text())
+    return Markup((folder / "site" / "submission" / f"{SUBMISSION}.html").read_text())
 
 
 def text(markup: Markup) -> str:
@@ -45,7 +50,7 @@ def test_whoever_measured_the_same_is_named(tmp_path: Path) -> None:
     shown = page(tmp_path, trust="reproduced", corroboration=seen)
     assert f"reproduced. {TRUST_EXPLANATIONS['reproduced']}" in text(shown)
     assert "It agrees with a submission of grace in 5 of 6 shared cells." in text(shown)
-    assert f"#submission-{OTHER}" in shown.links
+    assert f"../submission/{OTHER}.html" in shown.links
 
 
 def test_automation_is_shown_with_its_provenance(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """Sentences, numbers and places: what a wrong sign or a wrong end would turn into a lie."""
 
+import re
 from typing import Any
 
 import pytest
 from tests.leaderboard.made_up_release import full_tables
 
 from hfbench_leaderboard import charts, words
+from hfbench_leaderboard.claims import CANNOT_TELL, CLAIMS, CONTRADICTED, SUPPORTED, outcome
+from hfbench_leaderboard.history import Column, history_chart
 
 MARGIN = 0.03
 
@@ -103,13 +106,36 @@ def test_one_huge_interval_neither_squashes_the_others_nor_hides_its_length() ->
     assert charts.forest_mark(cell, axis) is None
 
 
-def test_strip_shows_every_process_run_in_launch_order() -> None:
-    tables = full_tables()
-    rows: Any = {"baseline": tables.cells[0], "candidate": tables.cells[1]}
-    strip = charts.strip(rows, {tables.submissions[0]["sha256"]: 0})
-    assert "".join(dot.arm[0] for dot in strip.dots) == "bccb" * 5
-    assert [dot.launch for dot in strip.dots] == list(range(1, 21))
-    slow = [float(dot.y) for dot in strip.dots if dot.arm == "candidate"]
-    fast = [float(dot.y) for dot in strip.dots if dot.arm == "baseline"]
-    assert max(slow) < min(fast)  # upwards is slower
-    assert strip.failed_y is None
+def test_history_shows_every_process_run_from_left_to_right_and_slower_higher() -> None:
+    rows: Any = full_tables().cells[:2]
+    columns = [Column(rows[0], "4.57.6"), Column(rows[1], "5.23.0", "slower", 1.0678)]
+    chart = history_chart(columns, "bert-base")
+    places = [(float(x), float(y)) for x, y in re.findall(r"M([\d.]+) ([\d.]+)h0", chart)]
+    old, new = places[:10], places[10:]
+    assert len(new) == 10
+    assert places == sorted(places)
+    assert max(y for _, y in new) < min(y for _, y in old)
+    assert "+6.8\N{NO-BREAK SPACE}%" in chart
+    assert "failed" not in chart
+
+
+def test_history_keeps_failed_process_runs_and_escapes_names() -> None:
+    tables: Any = full_tables()
+    chart = history_chart([Column(tables.cells[-1], "<b>5.23.0</b>")], "<i>gpt2</i>")
+    assert chart.count("h0") == 5
+    assert ">failed<" in chart
+    assert "<b>" not in chart
+    assert "<i>" not in chart
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (1.45, 1.55, SUPPORTED),
+        (1.2, 1.39, CONTRADICTED),
+        (1.3, 1.5, CANNOT_TELL),
+        (None, None, CANNOT_TELL),
+    ],
+)
+def test_claim_needs_the_whole_interval(low: float | None, high: float | None, said: str) -> None:
+    assert outcome(CLAIMS[0], {"value": 1.5, "low": low, "high": high}) == said

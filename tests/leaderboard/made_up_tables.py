@@ -1,0 +1,142 @@
+"""The tables that not every release has, made up for tests: ranks, coverage, changes, the audit."""
+
+from typing import Any
+
+from tests.leaderboard.made_up_release import BERT, GPT, KEY, NEW, OLD, SUBMISSION
+
+Row = dict[str, Any]
+ALIKE = "torch 2.13.0, Python 3.11"
+
+
+def further_tables(text: str = "AMD EPYC 7B13, 8 cores") -> dict[str, Any]:
+    """Return the tables by file name; `text` stands wherever a stranger's words may."""
+    where = {"machine_key": KEY, "machine": text, "suite": "smoke-1"}
+    return {
+        "ranks.json": [where | _ranks(text)],
+        "coverage.json": [where | _coverage(environment) for environment in (OLD, NEW)],
+        "findings.json": [where | _finding()],
+        "audit.json": _audit(),
+        "diff.json": _diff(text),
+        "training.json": [where | _training(text)],
+    }
+
+
+def _ranks(text: str) -> Row:
+    entry = {"process_runs": 30, "contributors": 2, "trust": "corroborated"}
+    places = ((OLD, "transformers 4.57.6", 1, 2, True), (NEW, "transformers 5.23.0", 1, 2, True))
+    return {
+        "device": "cpu",
+        "metric": "latency",
+        "alike": f"{ALIKE} {text}",
+        "submissions": [SUBMISSION],
+        "common_cells": 3,
+        "unranked": None,
+        "cells": [],
+        "entries": [
+            entry | {"environment": title, "name": name, "low": low, "high": high}
+            | {"tied_for_first": first}
+            for title, name, low, high, first in places
+        ]
+        + [entry | {"environment": text, "name": text, "low": None, "high": None}
+           | {"tied_for_first": False}],
+    }  # fmt: skip
+
+
+def _coverage(environment: str) -> Row:
+    group = {"group": "bert-base/torch-eager/cpu/fp32", "measured": ["b1-s64"], "few": []}
+    return {
+        "environment": environment,
+        "counts": {"measured": 1, "few": 0, "unsupported": 1, "failed": 0, "never_run": 2},
+        "groups": [group | {"unsupported": ["b8-s64"], "failed": [], "never_run": ["b4-s64"]}],
+        "never_run": ["gpt2/torch-eager/cpu/fp32"],
+        "command": "hfbench-submit run smoke --with 'transformers==4.57.6 torch==2.13.0'",
+    }
+
+
+def _finding() -> Row:
+    return {
+        "id": "0123456789abcdef",
+        "since": "2026.10.3",
+        "since_at": "2026-10-30T08:00:00Z",
+        "baseline": OLD,
+        "candidate": NEW,
+        "cell": BERT,
+        "verdict": "slower",
+    }
+
+
+def _audit() -> Row:
+    rate = {"tests": 40, "found": 2, "share": 0.05, "low": 0.006, "high": 0.169}
+    none = {"tests": 0, "found": 0, "share": None, "low": None, "high": None}
+    counts = {"previous": "2026.10.3", "kept": 4, "gone": 1, "added": 2, "overlap": 0.57}
+    return {"replicas": rate, "halves": none, "slower": rate, "slower_p": 0.6, **counts}
+
+
+def _diff(text: str) -> Row:
+    change = {"kind": "verdict", "table": "comparisons.json", "key": [text, GPT]}
+    return {
+        "before": "2026.10.3",
+        "after": "2026.11.1",
+        "added": [SUBMISSION],
+        "removed": [],
+        "events": {},
+        "registry_changed": False,
+        "method": ["method 3 for 2"],
+        "limits": [],
+        "counts": [{"kind": "verdict", "causes": ["new data"], "count": 2}],
+        "changes": [
+            change
+            | {"field": "verdict", "before": "inconclusive", "after": text, "causes": ["new data"]},
+            change | {"field": "ratio", "before": 1.01, "after": None, "causes": ["retraction"]},
+        ],
+    }
+
+
+def _training(text: str) -> Row:
+    def estimate(value: float, low: float, high: float) -> Row:
+        return {"value": value, "low": low, "high": high}
+
+    one = estimate(1.0, 1.0, 1.0)
+    score = {"metric": "accuracy", "mean": estimate(82.0, 81.1, 82.9), "seeds": [1, 2, 3, 4]}
+    arm = {
+        "mode": "eager", "world_size": 1, "nodes": 1, "seeds": [1, 2, 3, 4], "process_runs": 4,
+        "examples_per_s": 1000.0, "tokens_per_s": 9000.0, "step_ms": 20.0, "compiling_s": 0.1,
+        "loading_s": 0.1, "evaluation_s": 2.0, "end_to_end_s": 40.0, "peak_mib": None,
+        "scores": [score | {"points": [82.0] * 4, "floored": False}], "diverged": 0, "flags": [],
+    }  # fmt: skip
+    cell = "training/bert-mini/torch-eager/cuda/{}/b32-s64-w1/mrpc"
+    amp = {"cell": cell.format("bf16-autocast"), "name": "AMP bf16"}
+    verdict = {"verdict": "inconclusive", "wording": text, "p": 0.4, "q": 0.4, "tested": 1}
+    return {
+        "environment": NEW,
+        "framework": "torch",
+        "device": "cuda",
+        "model": "bert-mini",
+        "checkpoint": None,
+        "batch_size": 32,
+        "sequence_length": 64,
+        "data": {
+            "task": "mrpc", "source": "hub", "sha256": SUBMISSION, "train_examples": 3668,
+            "validation_examples": 408, "ranked": True,
+        },
+        "submissions": [SUBMISSION],
+        "baseline": "fp32",
+        "tested": 1,
+        "arms": [
+            arm | {"cell": cell.format("fp32"), "name": "fp32", "precision": "fp32"}
+            | {"throughput": one, "end_to_end": one},
+            arm | amp | {"precision": "bf16-autocast", "throughput": estimate(1.5, 1.45, 1.55)}
+            | {"end_to_end": estimate(1.2, 1.1, 1.3)},
+        ],
+        "missing": [{**amp, "status": "unsupported", "reason": text, "process_runs": 1}],
+        "effects": [],
+        "break_even": [],
+        "scaling": [],
+        "quality": [
+            amp | verdict | {"metric": "accuracy", "difference": estimate(0.4, -1.0, 1.8)}
+            | {"p_equivalent": 0.2, "detectable": 2.4, "seeds": [4, 4]},
+        ],
+        "diverged": [],
+        "warnings": [text],
+        "notes": [text],
+    }  # fmt: skip
