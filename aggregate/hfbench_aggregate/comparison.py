@@ -194,7 +194,7 @@ def _provisional(term: SittingSd) -> str | None:
     sittings = np.maximum(term.sittings_baseline, term.sittings_candidate)[apart]
     assumed = f"sd {percent(term.sd.max(initial=0))}"
     single = sittings.max(initial=0) <= 1
-    reason = "one sitting per version" if single else "too few cells in several sittings"
+    reason = "one sitting per version" if single else "too few sittings, or cells in them"
     if interleaved:
         reason = f"not interleaved in {compared - interleaved} of {compared} cells, {reason}"
     return f"{reason}: how much sittings differ is not measured but assumed ({assumed})"

@@ -62,6 +62,12 @@ MAD_TO_SD: Final = 1.482602218505602
 # spread is quantised, copied or cached, and says nothing about how the cell would vary.
 LEAST_PROCESS_SD: Final = 1e-6
 
+# Sittings beyond the first of each version, over both, from which the estimate of the sd between
+# them is believed although it is below what would be assumed. What a sitting brings is largely
+# common to its cells, so that no number of cells makes up for few sittings: two a version come out
+# near 0 by luck so often that a quarter of the changes called would be false. Calibrated.
+LEAST_SITTING_REPLICATES: Final = 10
+
 # sd between sittings of one version on one machine while nothing better is known. A guess that
 # replicate sittings replace; too small makes every comparison across sittings liberal.
 DEFAULT_SITTING_SD: Final = 0.005

@@ -12,13 +12,17 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from hfbench_aggregate.statistics.constants import DEFAULT_SITTING_SD, LEAST_FAMILY_CELLS
+from hfbench_aggregate.statistics.constants import (
+    DEFAULT_SITTING_SD,
+    LEAST_FAMILY_CELLS,
+    LEAST_PROCESS_SD,
+    LEAST_SITTING_REPLICATES,
+)
 from hfbench_aggregate.statistics.moments import (
     BoolArray,
     FloatArray,
     IntArray,
     as_runs,
-    moments,
     ratio,
 )
 
@@ -31,7 +35,7 @@ class SittingSource(StrEnum):
     ESTIMATED = "estimated"
     """From versions measured in two sittings or more."""
     DEFAULT = "default"
-    """Assumed. Verdicts are provisional: one sitting per version."""
+    """Assumed. Verdicts are provisional: one sitting per version, or few that seem to agree."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -60,7 +64,12 @@ class _Arm:
     excess: FloatArray
     """Estimates of the variance between sittings, of the cells that allow one."""
     sd: FloatArray
-    """sd between process runs of each cell that has one."""
+    """sd between process runs within the sittings of each cell that has one."""
+
+    @property
+    def replicates(self) -> int:
+        """Return how many sittings there are beyond the first."""
+        return max(int((self.count > 0).any(axis=0).sum()) - 1, 0)
 
     @property
     def sittings(self) -> IntArray:
@@ -80,8 +89,9 @@ def sitting_sd(
     0 where both versions of a cell come from the same sittings (blocks keep them balanced
     within each). Elsewhere the root of the mean over cells of var(sitting means) - s^2 / P, with
     s^2 the variance within sittings and P process runs per sitting, floored at 0, where
-    LEAST_FAMILY_CELLS cells of a version have two sittings or more; else
-    max(DEFAULT_SITTING_SD, median process sd of the family).
+    LEAST_FAMILY_CELLS cells of a version have two sittings or more; but no less than
+    max(DEFAULT_SITTING_SD, median process sd of the family), which is assumed elsewhere, below
+    LEAST_SITTING_REPLICATES sittings beyond the first of each version.
 
     Args:
         baseline: Log seconds, shape (cells, process runs), NaN for padding.
@@ -139,10 +149,14 @@ def replicate_sitting_sd(
 def _common(*arms: _Arm) -> tuple[float, SittingSource]:
     """Return the sd between sittings for cells that are not interleaved, and its source."""
     excess = np.concatenate([arm.excess for arm in arms])
-    # A mean over fewer cells could come out at 0 by luck, and 0 claims that sittings agree.
+    assumed = assumed_sitting_sd(np.concatenate([arm.sd for arm in arms]))
+    # A mean over few cells, or few sittings, could come out at 0 by luck: a claim that they agree.
     if excess.size >= LEAST_FAMILY_CELLS:
-        return float(np.sqrt(max(np.mean(excess), 0.0))), SittingSource.ESTIMATED
-    return assumed_sitting_sd(np.concatenate([arm.sd for arm in arms])), SittingSource.DEFAULT
+        estimate = float(np.sqrt(max(np.mean(excess), 0.0)))
+        believed = sum(arm.replicates for arm in arms) >= LEAST_SITTING_REPLICATES
+        if believed or estimate >= assumed:
+            return estimate, SittingSource.ESTIMATED
+    return assumed, SittingSource.DEFAULT
 
 
 def assumed_sitting_sd(process_sd: FloatArray) -> float:
@@ -168,12 +182,10 @@ def _arm(x: FloatArray, sittings: npt.NDArray[np.integer], width: int) -> _Arm:
     mean = ratio(np.bincount(group, x[held], minlength=size).astype(np.float64), count)
     squares = np.bincount(cell, (x[held] - mean[group]) ** 2, minlength=len(x)).astype(np.float64)
     shape = (len(x), width)
-    sd = np.sqrt(moments(x).variance)
-    return _Arm(
-        count.reshape(shape),
-        _excess(count.reshape(shape), mean.reshape(shape), squares),
-        sd[sd > 0],
-    )
+    shaped = count.reshape(shape)
+    sd = np.sqrt(ratio(squares, shaped.sum(axis=1) - (shaped > 0).sum(axis=1)))
+    excess = _excess(shaped, mean.reshape(shape), squares)
+    return _Arm(shaped, excess, sd[sd > LEAST_PROCESS_SD])
 
 
 def _excess(count: IntArray, mean: FloatArray, squares: FloatArray) -> FloatArray:

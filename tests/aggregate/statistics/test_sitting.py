@@ -39,7 +39,16 @@ def test_replicate_sittings_give_an_estimate() -> None:
 
 
 def test_the_estimate_takes_out_what_process_runs_explain() -> None:
-    assert _compare(4000, 0.0, [0, 0, 0, 1, 1], [2, 2, 3, 3, 3]).sd[0] < 0.002
+    first = [number for number in range(6) for _ in range(2)]
+    found = _compare(4000, 0.0, first, [6 + number for number in first])
+    assert found.source is SittingSource.ESTIMATED
+    assert found.sd[0] < 0.002
+
+
+def test_few_sittings_that_agree_do_not_lower_what_is_assumed() -> None:
+    found = _compare(4000, 0.0, [0, 0, 0, 1, 1], [2, 2, 3, 3, 3])
+    assert found.source is SittingSource.DEFAULT
+    assert found.sd[0] == pytest.approx(0.01, rel=0.2)
 
 
 @pytest.mark.parametrize("cells", [9, 40])
