@@ -44,9 +44,12 @@ def address(sites: Path) -> Iterator[str]:
     arguments = [str(command), "serve", str(sites), "--port", "0"]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        yield server.stdout.readline().split()[0]
-        server.send_signal(signal.SIGINT)
-        assert server.wait(10) == 0
+        try:
+            yield server.stdout.readline().split()[0]
+            server.send_signal(signal.SIGINT)
+            assert server.wait(10) == 0
+        finally:
+            server.kill()  # where tests run in the background of a shell, SIGINT is ignored
 
 
 @pytest.fixture(scope="session")
