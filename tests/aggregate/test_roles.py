@@ -82,7 +82,7 @@ def test_a_cell_that_lost_a_side_does_not_spoil_the_others(folder: Path, maker: 
     assert [row["process_runs"] for row in others] == [[10, 10], [10, 10]]
     assert bert["detectable"] > 1.02 > max(row["detectable"] for row in others)
     assert comparison["interleaved"] == [2, 3]
-    assert comparison["provisional"].startswith("not interleaved in 1 of 3 cells, too few cells")
+    assert comparison["provisional"].startswith("not interleaved in 1 of 3 cells, too few sittings")
     marked = [NOT_INTERLEAVED in row["flags"] for row in (bert, *others)]
     assert marked == [True, False, False]
     text = CliRunner().invoke(main, ["compare", str(folder), *BOTH]).output
