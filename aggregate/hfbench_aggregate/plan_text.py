@@ -106,7 +106,7 @@ def _below(plan: Plan, names: Sequence[str]) -> Iterator[str]:
 def _source(plan: Plan) -> str:
     if plan["sitting_source"] == "estimated":
         return "estimated"
-    return "assumed: too few cells were measured in several sittings of one version"
+    return "assumed: too few sittings of one version, or cells in them"
 
 
 def _sitting_term(plan: Plan) -> Iterator[str]:

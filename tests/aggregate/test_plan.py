@@ -53,7 +53,7 @@ def test_the_text_says_what_is_assumed_and_what_cannot_be(folder: Path, maker: M
     assert table[1].split()[0] == "bert-base/b1-s64"
     assert table[1].split()[-2:] == ["cannot", "-"]
     assert table[-1].split()[0] == "total"
-    assert "(assumed: too few cells were measured in several sittings of one version)" in output
+    assert "(assumed: too few sittings of one version, or cells in them)" in output
     assert "separate cannot: the sitting term alone hides" in output
     assert "unknown: 3 cells of the suite not measured here" in output
     narrow = call("plan", folder, "--detect", "3%", width=40).output
