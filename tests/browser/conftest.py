@@ -1,4 +1,8 @@
-"""What the browser's tests share: sites of every kind, served by the real command, and a page."""
+"""What the browser's tests share: sites of every kind, served by the real command, and a page.
+
+Each module has its own, so that neither browser nor server is still there when the tests of
+launching count processes.
+"""
 
 import shutil
 import signal
@@ -22,7 +26,7 @@ QUIET = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the full site, and one of each kind below it; `lone` is simulated."""
     root = tmp_path_factory.mktemp("sites")
@@ -37,7 +41,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "sites"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(sites: Path) -> Iterator[str]:
     """Serve the sites by `hfbench-leaderboard serve`."""
     command = Path(sys.executable).with_name("hfbench-leaderboard")
@@ -52,7 +56,7 @@ def address(sites: Path) -> Iterator[str]:
             server.kill()  # where tests run in the background of a shell, SIGINT is ignored
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("needs chromium on the PATH")

@@ -127,11 +127,23 @@ def processes_with(text: str) -> list[psutil.Process]:
 
 def await_descendants(number: int, of: int | None = None) -> list[psutil.Process]:
     """Wait until a process, by default this one, has that many descendants; the oldest first."""
-    deadline, above = time.monotonic() + 30, psutil.Process(of)
-    while len(found := above.children(recursive=True)) != number:
+    deadline = time.monotonic() + 30
+    while len(found := _descendants(psutil.Process(of))) != number:
         assert time.monotonic() < deadline, f"{len(found)} processes instead of {number}"
         time.sleep(0.05)
     return sorted(found, key=psutil.Process.create_time)
+
+
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
+    """Return them without Python's resource tracker, which stays once there was a process pool."""
+    return [each for each in process.children(recursive=True) if not _is_resource_tracker(each)]
+
+
+def _is_resource_tracker(process: psutil.Process) -> bool:
+    try:
+        return any("multiprocessing.resource_tracker" in part for part in process.cmdline())
+    except psutil.Error:  # it is gone, or a zombie, which counts
+        return False
 
 
 def test_a_worker_measures(environments: Sequence[Environment]) -> None:
