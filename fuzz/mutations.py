@@ -2,16 +2,21 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from random import Random
 from typing import Any, Final
 
+import msgspec
+
 from hfbench_schema.canonical import canonical_bytes
+from hfbench_schema.plain import plain_document
 
 Place = tuple[Any, Any]
 """A container and the key or index of one of its values."""
 
 MOST_CHANGES: Final = 4
+_KINDS: Final = (dict, list)
+_SORTED: Final = msgspec.json.Encoder(order="sorted")
 _LONG: Final = 100_000
 _DEEP: Final = 300
 
@@ -45,30 +50,31 @@ def mutated(data: bytes, random: Random) -> bytes:
 def spelt(document: Any) -> bytes:
     """Return canonical bytes where the document has them, else what `json` makes of it."""
     try:
+        data = _SORTED.encode(document)
+        return data if plain_document(data) is not None else canonical_bytes(document)
+    except (ValueError, TypeError, RecursionError):
+        pass
+    try:
         return canonical_bytes(document)
     except (ValueError, RecursionError):
         return json.dumps(document).encode()
 
 
-def _places(value: Any) -> Iterator[Place]:
-    """Yield every place in a document, without recursion."""
-    waiting = [value]
-    while waiting:
-        container = waiting.pop()
-        keys = list(container) if isinstance(container, dict) else range(len(container))
-        for key in keys:
-            yield container, key
-            if isinstance(container[key], dict | list):
-                waiting.append(container[key])
+def _containers(document: Any) -> list[Any]:
+    """Return every object and list of a document, without recursion."""
+    found = [document]
+    for container in found:  # which grows
+        values = container.values() if isinstance(container, dict) else container
+        found += [value for value in values if type(value) in _KINDS]
+    return found
 
 
 def _place(document: Any, random: Random) -> Place | None:
     """Choose a place: containers first, so that a thousand iterations do not outweigh a field."""
     if not isinstance(document, dict | list):
         return None
-    containers = [document, *(c[k] for c, k in _places(document) if isinstance(c[k], dict | list))]
-    container = random.choice(containers)
-    keys = list(container) if isinstance(container, dict) else list(range(len(container)))
+    container = random.choice(_containers(document))
+    keys = list(container) if isinstance(container, dict) else range(len(container))
     return (container, random.choice(keys)) if keys else None
 
 
