@@ -82,8 +82,8 @@ def build(store: Path | str, output: Path | None, version: str | None, address: 
 def publish(site: Path, space: str, create: bool) -> None:
     """Publish a built SITE as a static Space on the Hub.
 
-    One commit, of what has changed; data of earlier releases stays. Links in feeds lead to the Space,
-    unless the site was built with --address. Any other web server takes the folder as it is.
+    One commit, of what has changed; data of earlier releases stays. Links in feeds lead to the
+    Space, unless SITE was built with --address. Any other web server takes the folder as it is.
     """
     try:
         done = publish_site(site, space, create=create)
