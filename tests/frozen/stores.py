@@ -4,18 +4,18 @@ from pathlib import Path
 from typing import Final
 from zipfile import ZipFile
 
-_FOLDER: Final = Path(__file__).parent
+FOLDER: Final = Path(__file__).parent
 _PREFIX: Final = "method-"
 
 
 def store_of(method: str) -> Path:
     """Return where the store of a version of the method lies, packed."""
-    return _FOLDER / f"{_PREFIX}{method}.zip"
+    return FOLDER / f"{_PREFIX}{method}.zip"
 
 
 def frozen_methods() -> list[str]:
     """Return the versions of the method that there is a store of, the oldest first."""
-    found = (path.stem.removeprefix(_PREFIX) for path in _FOLDER.glob(f"{_PREFIX}*.zip"))
+    found = (path.stem.removeprefix(_PREFIX) for path in FOLDER.glob(f"{_PREFIX}*.zip"))
     return sorted(found, key=int)
 
 
