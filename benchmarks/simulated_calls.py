@@ -10,7 +10,9 @@ many comparisons false calls lie, and how many of them the comparison warns of (
 sitting"); how often the 95 % interval holds the truth; and which share of the changes of each size
 is called. A cell that was not interleaved is counted by where its sitting term comes from, whatever
 else its comparison holds. Cells of one sitting are moved by it together: false calls come in
-clusters, and shares of one store vary much more than their counts suggest.
+clusters, and shares of one store vary much more than their counts suggest. Last come the
+comparisons with most of them, with the sd between sittings that they were judged by: the true one
+is HOST_SD of `simulated_store`.
 """
 
 import json
@@ -33,6 +35,8 @@ from hfbench_aggregate.stores.local import LocalStore
 CALLED: Final = ("slower", "faster")
 SIZES: Final = (0.01, 0.055, 0.075, 0.10, math.inf)
 """Upper limits of |true log ratio|; the first class holds what is too small to be called."""
+WORST: Final = 10
+"""So many comparisons are named for their false calls."""
 MAY_BE_SITTING: Final = "it may be the sitting"
 Row = Mapping[str, Any]
 
@@ -88,10 +92,23 @@ def _version(title: str) -> str:
 
 @dataclass(frozen=True)
 class Simulated:
-    """A release of a simulated store, beside the truth."""
+    """The newest release of a simulated store, beside the truth."""
 
     release: Published
     truth: Truth
+
+    @classmethod
+    def of(cls, store: Path) -> "Simulated":
+        """Read a store, and the truth that was written beside it.
+
+        Raises:
+            UsageError: one of them is not there.
+        """
+        truth = store.parent / "truth.json"
+        release = newest_release(newest(LocalStore(store)))
+        if release is None or not truth.is_file():
+            raise click.UsageError(f"{store} has no release, or no truth.json beside it")
+        return cls(release, Truth(json.loads(truth.read_bytes())["ratios"]))
 
     @cached_property
     def titles(self) -> dict[str, str]:
@@ -106,7 +123,7 @@ class Simulated:
     def _compared(self) -> Iterator[Verdict]:
         for one in self.release.table("comparisons.json"):
             title = self.titles[one["machine_key"]]
-            name = f"{one['machine_key']} {one['suite']} {one['baseline']} {one['candidate']}"
+            name = f"{title}, {_versions(one)}, {_sittings(one)}"
             warned = any(MAY_BE_SITTING in warning for warning in one["warnings"])
             for row in one["cells"]:
                 if row["low"] is not None:
@@ -118,7 +135,7 @@ class Simulated:
     def _pooled(self) -> Iterator[Verdict]:
         """Yield what contributors found together, where one truth holds for all their machines."""
         for one in self.release.table("pooled.json"):
-            name = f"{one['suite']} {one['baseline']} {one['candidate']}"
+            name = f"{one['device_class']}, {_versions(one)}"
             titles = {self.titles[study["machine_key"]] for study in one["studies"]}
             for row in one["cells"]:
                 truths = {
@@ -127,6 +144,16 @@ class Simulated:
                 }
                 if row["low"] is not None and len(truths) == 1:
                     yield Verdict("pooled", name, False, row, truths.pop())
+
+
+def _versions(comparison: Row) -> str:
+    return " / ".join(_version(comparison[side]) for side in ("baseline", "candidate"))
+
+
+def _sittings(comparison: Row) -> str:
+    """Say how many sittings there are of each version, and what their sd is taken for."""
+    counts = " and ".join(map(str, comparison["sittings"]))
+    return f"{counts} sittings, sd {100 * comparison['sitting_sd']:.2f} %"
 
 
 def _kind(comparison: Row, row: Row) -> str:
@@ -151,6 +178,22 @@ def tables(verdicts: Iterable[Verdict]) -> Iterator[str]:
     yield _line("called", ["no change", *limits])
     for kind, found in kinds.items():
         yield _line(kind, [_power(found, place) for place in range(-1, len(SIZES))])
+    yield ""
+    yield "most false calls"
+    yield from _worst(ordered)
+
+
+def _worst(verdicts: Iterable[Verdict]) -> Iterator[str]:
+    """Yield the comparisons with most false calls, of verdicts sorted by kind and comparison."""
+    found = groupby(verdicts, key=lambda one: (one.kind, one.comparison))
+    tally = [
+        (sum(one.false for one in own), sum(one.called for one in own), kind, name)
+        for (kind, name), verdicts_of in found
+        for own in [list(verdicts_of)]
+    ]
+    for false, calls, kind, name in sorted(tally, reverse=True)[:WORST]:
+        if false:
+            yield f"{kind:12}{false:5} of {calls:5} calls: {name}"
 
 
 def _line(kind: str, values: Iterable[object]) -> str:
@@ -195,12 +238,7 @@ def _percent(count: int, total: int) -> str:
 @click.argument("store", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def main(store: Path) -> None:
     """Print the tables of a store."""
-    truth = store.parent / "truth.json"
-    release = newest_release(newest(LocalStore(store)))
-    if release is None or not truth.is_file():
-        raise click.UsageError(f"{store} has no release, or no truth.json beside it")
-    simulated = Simulated(release, Truth(json.loads(truth.read_bytes())["ratios"]))
-    for line in tables(simulated.verdicts()):
+    for line in tables(Simulated.of(store).verdicts()):
         click.echo(line)
 
 
