@@ -15,6 +15,9 @@ STORE := build/demo/store
 RESULTS := build/demo/results
 SITE := build/demo/site
 
+# Tests that measure nothing; the others would disturb each other, and have the machine to themselves.
+BESIDE_EACH_OTHER := $(addprefix tests/,schema hostile fuzz hub aggregate calibration leaderboard)
+
 .PHONY: demo test check bias rules clean
 .DELETE_ON_ERROR:
 
@@ -30,7 +33,8 @@ demo: $(VENV)/demo.stamp ## measure two transformers versions here, and read the
 	$(BIN)/hfbench-leaderboard build $(STORE) --output $(SITE)
 
 test: check ## lint, types and every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadscope $(BESIDE_EACH_OTHER)
+	$(BIN)/python -m pytest $(foreach part,$(BESIDE_EACH_OTHER),--ignore=$(part))
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
