@@ -19,6 +19,9 @@ SITE := build/demo/site
 OTHER ?= python3.13
 OTHER_VENV := $(HFBENCH_CACHE)/pythons/$(notdir $(OTHER))
 
+# Tests that measure nothing; the others would disturb each other, and have the machine to themselves.
+BESIDE_EACH_OTHER := $(addprefix tests/,schema hostile fuzz hub aggregate calibration leaderboard)
+
 .PHONY: demo test check pythons bias rules clean
 .DELETE_ON_ERROR:
 
@@ -34,7 +37,8 @@ demo: $(VENV)/demo.stamp ## measure two transformers versions here, and read the
 	$(BIN)/hfbench-leaderboard build $(STORE) --output $(SITE)
 
 test: check ## lint, types and every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadscope $(BESIDE_EACH_OTHER)
+	$(BIN)/python -m pytest $(foreach part,$(BESIDE_EACH_OTHER),--ignore=$(part))
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -136,7 +136,8 @@ def _reasons(
         reasons.append(f"made by another method (then / now): {', '.join(method)}")
     if libraries:
         reasons.append(_other_libraries(libraries))
-    if all(name.endswith(".parquet") for name in differing.keys() - {MANIFEST}):
+    parquet = differing.keys() - {MANIFEST}
+    if parquet and all(name.endswith(".parquet") for name in parquet):
         reasons.append("the JSON is the same: only how parquet is written differs")
     return reasons or [
         "it was made by this very build of hfbench with these libraries: this processor's "
