@@ -21,6 +21,11 @@ from hfbench_aggregate.stores.local import LocalStore
 FREEZE = "freeze its releases beside the older ones: python -m benchmarks.frozen_release"
 
 
+needs_frozen = pytest.mark.skipif(
+    METHOD_VERSION not in frozen_methods(), reason=f"method {METHOD_VERSION} is new; {FREEZE}"
+)
+
+
 def frozen(method: str, folder: Path) -> Snapshot:
     return newest(LocalStore(unpacked(method, folder)))
 
@@ -29,9 +34,8 @@ def test_each_method_has_its_frozen_releases() -> None:
     assert frozen_methods()[-1] == METHOD_VERSION, f"method {METHOD_VERSION} is new; {FREEZE}"
 
 
+@needs_frozen
 def test_frozen_releases_are_made_again_byte_for_byte(tmp_path: Path) -> None:
-    if METHOD_VERSION not in frozen_methods():
-        pytest.skip("the test above says what to do")
     snapshot = frozen(METHOD_VERSION, tmp_path)
     versions = snapshot.releases()
     assert len(versions) == 2
@@ -71,6 +75,7 @@ def test_a_release_of_another_method_is_refused_for_that(
     assert call("verify", tmp_path).exit_code == 0
 
 
+@needs_frozen
 def test_another_build_of_the_same_version_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
