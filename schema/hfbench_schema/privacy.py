@@ -23,7 +23,11 @@ _SECRETS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
         ("-----BEGIN ",),
         r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?s:.*)",
     ),
-    "a signed web token": (("eyJ",), r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*"),
+    # Its end is looked for from where a word begins: from each of its parts, that is quadratic.
+    "a signed web token": (
+        ("eyJ",),
+        r"(?<![\w-])(?=[\w-]*+\.eyJ[\w-]{10,}+\.)[\w-]*?\beyJ[\w-]{10,}+\.eyJ[\w-]{10,}+\.[\w-]*",
+    ),
     "a password in an address": (("://",), r"(?<=://)[^\s/:@]{0,256}:[^\s/@]{1,256}@"),
 }
 """The forms of secrets that say what they are, as their issuers document them.
@@ -46,13 +50,15 @@ _LEAST_NAME = 4  # a user called "me" must not blank every "name" in a traceback
 
 def find_private(text: str) -> str | None:
     """Return the first part of `text` that looks like a home folder or an e-mail, or None."""
-    found = _HOME.search(text) or _EMAIL.search(text)
+    found = _HOME.search(text) if _has(_HOME_MARKS, text) else None
+    found = found or (_EMAIL.search(text) if "@" in text else None)
     return found.group() if found else None
 
 
 def find_secret(text: str) -> str | None:
     """Return what kind of secret `text` holds, never the secret itself, or None."""
-    return next((what for what, (_, form) in _SECRET.items() if form.search(text)), None)
+    forms = ((what, form) for what, (marks, form) in _SECRET.items() if _has(marks, text))
+    return next((what for what, form in forms if form.search(text)), None)
 
 
 def find_address(text: str) -> str | None:
@@ -64,13 +70,21 @@ def find_address(text: str) -> str | None:
     return found.group() if found else None
 
 
-def is_plainly_public(texts: Collection[str]) -> bool:
-    """Return True where none of the functions above finds anything in any of the texts, surely.
+def suspects(texts: Collection[str]) -> set[str]:
+    """Return those of the texts in which the functions above may find something.
 
     To look for marks in all of them at once costs a tenth of searching each for each form.
     """
     joined = "\0".join(texts)
-    return not (any(mark in joined for mark in _MARKS) or _IP_OR_MAC.search(joined))
+    marks = [mark for mark in _MARKS if mark in joined]
+    found = {text for text in texts if _has(marks, text)} if marks else set()
+    if _IP_OR_MAC.search(joined):
+        found |= {text for text in texts if _IP_OR_MAC.search(text)}
+    return found
+
+
+def _has(marks: Collection[str], text: str) -> bool:
+    return any(mark in text for mark in marks)
 
 
 def scrub(text: str) -> str:

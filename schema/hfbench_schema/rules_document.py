@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Final
 
-from hfbench_schema.privacy import find_address, find_private, find_secret, is_plainly_public
+from hfbench_schema.privacy import find_address, find_private, find_secret, suspects
 from hfbench_schema.reports import Finding, finding
 from hfbench_schema.rules_bytes import is_numbers
 from hfbench_schema.rules_contamination import check_contamination, check_watched
@@ -40,6 +40,7 @@ from hfbench_schema.suites import Suite, find_suite
 from hfbench_schema.timestamps import parse_moment
 
 SHA256_DIGITS: Final = 64
+_SEARCHES: Final = (find_secret, find_private, find_address)
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=10)
 """Clocks are set while machines run; a step this small must not cost a contributor a sitting."""
@@ -150,17 +151,24 @@ def check_moments(document: Submission, now: datetime) -> Iterator[Finding]:
 
 def check_privacy(document: Submission) -> Iterator[Finding]:
     """HFB084, HFB085: no text names a person or a host, or holds a secret."""
-    # Hardly any document has something to be looked at, text by text.
-    if is_plainly_public(_distinct_texts(document)):
+    secrets, private, addresses = _private_texts(document)
+    if not (secrets or private or addresses):
         return
     for pointer, text in _texts(document):
-        if secret := find_secret(text):
-            yield finding("HFB085", pointer, what=secret)
-        what = find_private(text)
+        if text in secrets:
+            yield finding("HFB085", pointer, what=secrets[text])
+        what = private.get(text)
         if what is None and pointer.endswith("/reason"):
-            what = find_address(text)
+            what = addresses.get(text)
         if what is not None:
             yield finding("HFB084", pointer, what=what)
+
+
+def _private_texts(document: Submission) -> list[dict[str, str]]:
+    """Return what each of three searches finds, by the text: each text is searched once."""
+    texts = suspects(_distinct_texts(document))
+    found = ({text: find(text) for text in texts} for find in _SEARCHES)
+    return [{text: what for text, what in some.items() if what is not None} for some in found]
 
 
 def _distinct_texts(document: Submission) -> set[str]:
