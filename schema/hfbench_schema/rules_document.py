@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import accumulate
 from typing import Final
 
@@ -40,7 +41,6 @@ from hfbench_schema.suites import Suite, find_suite
 from hfbench_schema.timestamps import parse_moment
 
 SHA256_DIGITS: Final = 64
-_SEARCHES: Final = (find_secret, find_private, find_address)
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=10)
 """Clocks are set while machines run; a step this small must not cost a contributor a sitting."""
@@ -151,24 +151,20 @@ def check_moments(document: Submission, now: datetime) -> Iterator[Finding]:
 
 def check_privacy(document: Submission) -> Iterator[Finding]:
     """HFB084, HFB085: no text names a person or a host, or holds a secret."""
-    secrets, private, addresses = _private_texts(document)
-    if not (secrets or private or addresses):
+    doubtful = suspects(_distinct_texts(document))
+    if not doubtful:
         return
+    secret, private, address = map(cache, (find_secret, find_private, find_address))
     for pointer, text in _texts(document):
-        if text in secrets:
-            yield finding("HFB085", pointer, what=secrets[text])
-        what = private.get(text)
+        if text not in doubtful:
+            continue
+        if kind := secret(text):
+            yield finding("HFB085", pointer, what=kind)
+        what = private(text)
         if what is None and pointer.endswith("/reason"):
-            what = addresses.get(text)
+            what = address(text)
         if what is not None:
             yield finding("HFB084", pointer, what=what)
-
-
-def _private_texts(document: Submission) -> list[dict[str, str]]:
-    """Return what each of three searches finds, by the text: each text is searched once."""
-    texts = suspects(_distinct_texts(document))
-    found = ({text: find(text) for text in texts} for find in _SEARCHES)
-    return [{text: what for text, what in some.items() if what is not None} for some in found]
 
 
 def _distinct_texts(document: Submission) -> set[str]:
