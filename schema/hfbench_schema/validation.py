@@ -36,6 +36,8 @@ def _all_findings(data: bytes, sha256: str, name: str | None, now: datetime) -> 
     plain = plain_document(data)
     # The schema bounds every integer and how deep a document is.
     if plain is not None and rules_schema.is_submission(plain):
+        if not data.isascii():
+            yield from rules_bytes.check_text(plain)
         yield from rules_document.document_findings(plain, now)
     else:
         yield from _close_findings(data, plain, now)
@@ -44,7 +46,7 @@ def _all_findings(data: bytes, sha256: str, name: str | None, now: datetime) -> 
 def _close_findings(data: bytes, plain: Any | None, now: datetime) -> Iterator[Finding]:
     """Yield findings about any bytes: the truth, of which the above is a shortcut.
 
-    `plain` is what plain bytes say, whose texts are right.
+    `plain` is what plain bytes say.
     """
     if depths := [*rules_bytes.check_depth(data)]:
         yield from depths
@@ -54,8 +56,7 @@ def _close_findings(data: bytes, plain: Any | None, now: datetime) -> Iterator[F
     except StrictJSONError as error:
         yield finding("HFB003", detail=error)
         return
-    if plain is None:
-        yield from rules_bytes.check_text(document)
+    yield from rules_bytes.check_text(document)
     # Bytes that are not canonical may spell an integer 3.0, which the schema lets through.
     shape = [*rules_schema.schema_findings(document)]
     shape = shape or [*rules_bytes.check_canonical(data, document)]

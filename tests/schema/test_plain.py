@@ -60,7 +60,8 @@ def assert_one_truth(data: bytes) -> None:
     if found is not None and rules_schema.is_submission(found):
         assert repr(found) == repr(strict_json(data))  # of the same types, in the same order
         assert canonical_bytes(found) == data
-        assert [*rules_bytes.check_depth(data), *rules_bytes.check_text(found)] == []
+        assert [*rules_bytes.check_depth(data), *rules_bytes.check_canonical(data, found)] == []
+        assert not data.isascii() or [*rules_bytes.check_text(found)] == []
 
 
 @pytest.mark.parametrize("idea", ODD)
