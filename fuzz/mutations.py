@@ -19,7 +19,7 @@ MOST_CHANGES: Final = 4
 _KINDS: Final = (dict, list)
 _SORTED: Final = msgspec.json.Encoder(order="sorted")
 _LONG: Final = 100_000
-_DEEP: Final = 300
+_DEEP: Final = 100
 
 # Values on which parsers and checks have failed: limits of numbers and lengths, text that is
 # markup, invisible, reversed or half a character, and each type where another belongs.
@@ -167,7 +167,10 @@ def _multiply(container: Any, key: Any, random: Random, _document: Any) -> None:
 
 
 def _bury(container: Any, key: Any, random: Random, _document: Any) -> None:
-    """Wrap a value in lists or objects, from one to more than any document has."""
+    """Wrap a value in lists or objects, up to more than any document has.
+
+    Done again and again, or to a copy of itself, that is still what Python can write.
+    """
     for _ in range(random.choice([1, 2, _DEEP])):
         container[key] = random.choice([[container[key]], {"a": container[key]}])
 
