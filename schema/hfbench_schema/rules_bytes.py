@@ -52,9 +52,9 @@ def check_parts(data: bytes) -> Iterator[Finding]:
 
 def _parts_over_limits(data: bytes) -> dict[str, tuple[int, int]]:
     """Return (count, limit) of each kind of which there are too many."""
-    counts = {what: sum(map(data.count, marks)) for what, (marks, _) in MOST_PARTS.items()}
-    limits = {what: limit for what, (_, limit) in MOST_PARTS.items()}
-    return {what: (count, limits[what]) for what, count in counts.items() if count > limits[what]}
+    kinds = {what: kind for what, kind in MOST_PARTS.items() if kind[1] < len(data)}
+    counts = {what: (sum(map(data.count, marks)), limit) for what, (marks, limit) in kinds.items()}
+    return {what: (count, limit) for what, (count, limit) in counts.items() if count > limit}
 
 
 def check_depth(data: bytes) -> Iterator[Finding]:

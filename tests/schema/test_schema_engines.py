@@ -95,11 +95,11 @@ def test_on_documents_with_anything_anywhere(data: st.DataObject) -> None:
     bounded_agree(document, data.draw(st.integers(0, 600)))
 
 
-@pytest.mark.parametrize("most_values", [4, 12, 20, 40])
-def test_nothing_untrue_is_said_of_what_was_cut(most_values: int) -> None:
+def test_nothing_untrue_is_said_of_what_was_cut() -> None:
     """Lists are alike only as far as they are kept, and later keys of objects are needed."""
     document = copy.deepcopy(CORPUS[0])
     document["protocol"]["roles"] = [[*range(30), "a"], [*range(30), "b"]]
     document["client"]["a" * 5000] = {str(number): number for number in range(30)}
     document["process_runs"][0]["reason"] = "a" * 5000
-    bounded_agree(document, most_values)
+    for most_values in range(0, 400, 3):
+        bounded_agree(document, most_values)
