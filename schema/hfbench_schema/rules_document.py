@@ -151,12 +151,13 @@ def check_moments(document: Submission, now: datetime) -> Iterator[Finding]:
 
 def check_privacy(document: Submission) -> Iterator[Finding]:
     """HFB084, HFB085: no text names a person or a host, or holds a secret."""
-    doubtful = suspects(_distinct_texts(document))
-    if not doubtful:
-        return
     secret, private, address = map(cache, (find_secret, find_private, find_address))
+    doubtful = suspects(_distinct_texts(document))
+    telling = {text for text in doubtful if secret(text) or private(text) or address(text)}
+    if not telling:  # as of nearly all: to say where each text stands is what costs
+        return
     for pointer, text in _texts(document):
-        if text not in doubtful:
+        if text not in telling:
             continue
         if kind := secret(text):
             yield finding("HFB085", pointer, what=kind)
