@@ -6,6 +6,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 
+from hfbench_aggregate.comparing.tables import Pooled, PooledCell
 from hfbench_aggregate.dataset.parts import parquet_bytes
 from hfbench_aggregate.release_tables import FindingRow
 from hfbench_aggregate.tables import CellRow, ComparedCell, Comparison, ProcessRunRow
@@ -13,13 +14,14 @@ from hfbench_aggregate.tables import CellRow, ComparedCell, Comparison, ProcessR
 _SCALARS: Final = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 _CELL: Final = ("machine_key", "suite", "environment", "cell")
 _PAIR: Final = ("machine_key", "suite", "baseline", "candidate", "same_versions", "design")
+_ACROSS: Final = ("device_class", "suite", "baseline", "candidate", "same_versions")
 
 
 def parquet_tables(tables: Mapping[str, Any]) -> dict[str, bytes]:
     """Return the parquet files of a release, by name; rows are in the order of the JSON.
 
-    `cells` are without their process runs, which have a table of their own; `comparisons` has a
-    row for each cell, with the pair that it is of.
+    `cells` are without their process runs, which have a table of their own; `comparisons` and
+    `pooled` have a row for each cell, with the pair that it is of.
     """
     cells: list[CellRow] = tables["cells.json"]
     comparisons: list[Comparison] = tables["comparisons.json"]
@@ -35,6 +37,11 @@ def parquet_tables(tables: Mapping[str, Any]) -> dict[str, bytes]:
         ),
         "findings": (_schema(FindingRow), tables["findings.json"]),
     }
+    if "pooled.json" in tables:
+        schemas["pooled"] = (
+            _schema(Pooled, only=_ACROSS) | _schema(PooledCell),
+            _joined(tables["pooled.json"], _ACROSS, "cells"),
+        )
     return {
         f"{name}.parquet": parquet_bytes(pa.Table.from_pylist(list(rows), schema=pa.schema(schema)))
         for name, (schema, rows) in schemas.items()

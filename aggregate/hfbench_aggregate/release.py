@@ -121,7 +121,8 @@ def _in_view_of_the_last(
     titles = {row["machine_key"]: row["title"] for row in tables["machines.json"]}
     before: list[FindingRow] = previous.table("findings.json") if previous else []
     now = manifest["version"], manifest["as_of"]
-    findings = finding_rows(comparisons, titles, now, before)
+    pooled = tables.get("pooled.json", ())
+    findings = finding_rows(comparisons, pooled, titles, now, before)
     last = (previous.version, before) if previous else None
     view = {
         "findings.json": findings,

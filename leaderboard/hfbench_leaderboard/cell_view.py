@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
+from hfbench_aggregate.comparing.tables import PooledCell
 from hfbench_aggregate.tables import CellRow, ComparedCell, Comparison, ProcessRunRow
 from hfbench_aggregate.wording import difference
 from hfbench_leaderboard.history import Column, history_chart
-from hfbench_leaderboard.index import Index, Place, comparison_path
+from hfbench_leaderboard.index import Index, Place, comparison_path, pooled_path
 from hfbench_leaderboard.pages import Page
 from hfbench_leaderboard.words import cell_name, milliseconds, status_words
 from hfbench_schema.cells import parse_cell
@@ -39,6 +40,8 @@ class Step:
     comparison: Comparison
     cell: ComparedCell
     path: str
+    across: tuple[PooledCell, str] | None = None
+    """What contributors found together in the cell, of the same two versions, and its page."""
 
 
 def cell_pages(index: Index) -> Iterator[Page]:
@@ -56,9 +59,15 @@ def _steps(index: Index) -> dict[Place, dict[str, Step]]:
     """Return the verdicts of each cell against the environment before, by environment."""
     found: dict[Place, dict[str, Step]] = defaultdict(dict)
     for comparison in index.neighbours:
+        across = {
+            cell["cell"]: (cell, pooled_path(pooled))
+            for pooled in index.across(comparison)
+            for cell in pooled["cells"]
+        }
         for cell in comparison["cells"]:
             place = Place(comparison["machine_key"], comparison["suite"], cell["cell"])
-            step = Step(comparison, cell, comparison_path(comparison))
+            path, together = comparison_path(comparison), across.get(cell["cell"])
+            step = Step(comparison, cell, path, together)
             found[place][comparison["candidate"]] = step
     return found
 
@@ -107,7 +116,7 @@ def _page(
         (one.path, index.machines[one.machine_key]["title"]) for one in places if one != place
     ]
     numbers = {row["sha256"]: index.numbers[row["sha256"]] for row in index.submissions_of(rows)}
-    verdicts = [(name, step.cell, step.path) for name, step in steps.items()]
+    verdicts = [(name, step.cell, step.path, step.across) for name, step in steps.items()]
 
     def view() -> dict[str, Any]:
         model, detail = cell_name(place.cell)
@@ -119,6 +128,7 @@ def _page(
             "detail": detail,
             "machine": machine,
             "steps": steps,
+            "pooled": any(step.across for step in steps.values()),
             "rows": rows,
             "chart": history_chart(columns, f"Process runs of {model}, {detail}"),
             "columns": columns,

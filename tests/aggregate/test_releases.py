@@ -296,6 +296,13 @@ def test_what_contributors_found_together_is_pooled_and_its_changes_explained(
     notes = (folder / "releases" / FIRST / "NOTES.md").read_text()
     assert "## Across contributors" in notes
     assert "3 contributors: 1 slower" in notes
+    findings = strict_json((folder / "releases" / FIRST / "findings.json").read_bytes())
+    kinds = [row["device_class"] for row in findings]
+    assert kinds == ["CPU x86_64"] + [None] * (len(kinds) - 1)
+    assert len(kinds) > 1
+    assert (findings[0]["contributors"], findings[0]["machine_key"]) == (3, None)
+    flat = pq.read_table(folder / "releases" / FIRST / "pooled.parquet").to_pylist()
+    assert _parts(flat, pooled["cells"][0]) == pooled["cells"]
     retracted(place, names[0])
     publish(place.open())
     rows = [row for row in changes(place) if row["table"] == "pooled.json"]

@@ -21,6 +21,7 @@ VIT = "smoke/vit-tiny/torch-eager/cpu/fp32/b1-s197"
 CONSTANTS = {
     "ALPHA": 0.05,
     "EQUIVALENCE_MARGIN": 0.03,
+    "LEAST_CONTRIBUTORS": 3,
     "LEAST_EFFECT": 0.01,
     "LEAST_FAMILY_CELLS": 10,
     "LEAST_PROCESS_RUNS": 3,

@@ -155,6 +155,7 @@ def test_strangers_text_adds_no_markup(tmp_path: Path) -> None:
         assert HOSTILE in hostile[name].text, name
     assert HOSTILE in below(hostile, "cell")
     assert HOSTILE in below(hostile, "compare")
+    assert HOSTILE in below(hostile, "pooled")
 
 
 TOLD = (
@@ -275,6 +276,15 @@ def test_what_else_was_measured_has_its_sections(tmp_path: Path) -> None:
 def test_further_tables_are_shown(tmp_path: Path) -> None:
     pages = markup(built(tmp_path, full_tables(), further_tables()))
     text = {name: " ".join(page.text.split()) for name, page in pages.items()}
+    across = below(pages, "pooled")
+    assert "transformers 5.23.0 is slower than 4.57.6 in 1 of 2 cells; 1 insufficient." in across
+    assert "\N{MINUS SIGN}0.9 %to +15.1 % sd 1.3 %" in across
+    assert "screened out: AMD EPYC 7B13, 8 cores, far slower" in across
+    assert "1 kind of machine alone: 1 slower" in across
+    assert "+7.1 %, +5.2 to +9.0 %; 3 contributors" in below(pages, "cell")
+    assert "AMD EPYC 7B13, 8 cores, 3 contributors: transformers 5.23.0" in below(pages, "compare")
+    assert "+7.1 % +5.2 to +9.0 %" in text["index.html"]
+    assert text["regressions.html"].index("3 contributors") < text["regressions.html"].index("+6.8")
     assert "tied for first, 1 to 2" in below(pages, "leaderboard")
     assert "not ranked" in below(pages, "leaderboard")
     assert "--with 'transformers==4.57.6 torch==2.13.0'" in below(pages, "coverage")
@@ -285,10 +295,13 @@ def test_further_tables_are_shown(tmp_path: Path) -> None:
     assert "supported 1.50 (1.45 to 1.55)" in text["training.html"]
     assert "cannot tell 0.4000 points" in text["training.html"]
     feed = (tmp_path / "site" / "feeds" / "regressions.atom").read_text()
+    assert feed.index("on AMD EPYC 7B13, 8 cores, 3 contributors: +7.1") < feed.index("+6.8")
     assert "<updated>2026-10-30T08:00:00Z</updated>" in feed
 
 
-@pytest.mark.parametrize("name", ["ranks.json", "coverage.json", "training.json", "diff.json"])
+@pytest.mark.parametrize(
+    "name", ["ranks.json", "coverage.json", "training.json", "diff.json", "pooled.json"]
+)
 def test_pages_say_which_table_is_missing_and_refuse_one_that_is_broken(
     tmp_path: Path, name: str
 ) -> None:
