@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from markupsafe import Markup, escape
@@ -13,6 +13,7 @@ from hfbench_aggregate.wording import difference
 from hfbench_leaderboard.history import Column, history_chart
 from hfbench_leaderboard.index import Index, Place, comparison_path, pooled_path
 from hfbench_leaderboard.pages import Page
+from hfbench_leaderboard.since import TABLE, Line, changed_titles, lines_by_place
 from hfbench_leaderboard.words import cell_name, milliseconds, status_words
 from hfbench_schema.cells import parse_cell
 from hfbench_schema.submission import MEASURED_STATUSES
@@ -49,10 +50,12 @@ def cell_pages(index: Index) -> Iterator[Page]:
     steps = _steps(index)
     elsewhere = _elsewhere(index)
     ways = _ways(index)
+    lines = lines_by_place(index)
     for place, rows in index.cells.items():
         places = elsewhere[place.suite, place.cell]
         others = [way for way in ways.get(_work(place), ()) if way.path != place.path]
-        yield _page(index, place, rows, steps.get(place, {}), places, others)
+        own = lines.get(place, ())
+        yield _page(index, place, rows, steps.get(place, {}), places, others, own)
 
 
 def _steps(index: Index) -> dict[Place, dict[str, Step]]:
@@ -110,6 +113,7 @@ def _page(
     steps: Mapping[str, Step],
     places: Sequence[Place],
     ways: Sequence[Way],
+    lines: Sequence[Line],
 ) -> Page:
     machine = index.machines[place.machine_key]
     others = [
@@ -120,13 +124,19 @@ def _page(
 
     def view() -> dict[str, Any]:
         model, detail = cell_name(place.cell)
-        columns = [_column(row, rows, steps) for row in rows]
+        changed = changed_titles(lines)
+        columns = [
+            replace(_column(row, rows, steps), since=changed.get(row["environment"]))
+            for row in rows
+        ]
         places = {sha256: n + 1 for n, sha256 in enumerate(numbers)}
         return {
             "place": place,
             "model": model,
             "detail": detail,
             "machine": machine,
+            "lines": lines,
+            "has_history": TABLE in index.tables,
             "steps": steps,
             "pooled": any(step.across for step in steps.values()),
             "rows": rows,
@@ -142,7 +152,8 @@ def _page(
             "command": f"hfbench-submit run {place.suite.split('-')[0]} --cells '{place.cell}'",
         }
 
-    inputs = [rows, machine, others, numbers, verdicts, [vars(way) for way in ways[:WAYS]]]
+    said = [[line.inputs for line in lines], TABLE in index.tables]
+    inputs = [rows, machine, others, numbers, verdicts, [vars(way) for way in ways[:WAYS]], said]
     return Page(place.path, "cell.html", inputs, view)
 
 

@@ -10,6 +10,7 @@ from hfbench_aggregate.tables import ComparedCell, Comparison
 from hfbench_aggregate.wording import heading
 from hfbench_leaderboard.index import Index, Place, comparison_path, digest, pooled_path
 from hfbench_leaderboard.pages import Page
+from hfbench_leaderboard.since import MOST, TABLE, called_changes
 from hfbench_leaderboard.words import cell_name, change, counted, interval
 from hfbench_schema.canonical import canonical_bytes
 
@@ -136,7 +137,11 @@ def finding_pages(index: Index, found: Sequence[Finding]) -> Iterator[Page]:
 
 def _page(index: Index, found: Sequence[Finding], number: int, count: int) -> Page:
     rows = found[(number - 1) * ROWS : number * ROWS]
+    points = called_changes(index) if number == 1 else []
     view = {
+        "points": points[:MOST],
+        "point_count": len(points),
+        "has_history": TABLE in index.tables,
         "findings": rows,
         "total": len(found),
         "number": number,
@@ -144,7 +149,12 @@ def _page(index: Index, found: Sequence[Finding], number: int, count: int) -> Pa
         "environments": index.environments,
     }
     said = [[one.cell, one.text, one.path] for one in rows]
-    inputs = [said, len(found), number, count, index.environments]
+    since = [
+        [[one.line.inputs, one.change, one.path] for one in points[:MOST]],
+        len(points),
+        TABLE in index.tables,
+    ]
+    inputs = [said, len(found), number, count, index.environments, since]
     return Page(_page_path(number), "regressions.html", inputs, lambda: view)
 
 

@@ -21,6 +21,7 @@ FURTHER: Final = (
     "coverage.json",
     "diff.json",
     "findings.json",
+    "history.json",
     "mode_ranks.json",
     "pooled.json",
     "ranks.json",

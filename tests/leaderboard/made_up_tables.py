@@ -16,6 +16,7 @@ def further_tables(text: str = "AMD EPYC 7B13, 8 cores") -> dict[str, Any]:
         "ranks.json": [where | _ranks(text)],
         "coverage.json": [where | _coverage(environment) for environment in (OLD, NEW)],
         "findings.json": [where | _finding()],
+        "history.json": [_history(text, [KEY]), _history(text, [KEY, "m1-of-another"])],
         "audit.json": _audit(),
         "diff.json": _diff(text),
         "training.json": [where | _training(text)],
@@ -91,6 +92,28 @@ def _finding() -> Row:
         "candidate": NEW,
         "cell": BERT,
         "verdict": "slower",
+    }
+
+
+def _history(text: str, machines: list[str]) -> Row:
+    """Return two series: in one an uncertain change point and one that is a finding."""
+    point = {"version": text, "ms": 41.3, "low_ms": None, "high_ms": None}
+    found = {"version": "5.23.0", "previous": "4.57.6", "ratio": 1.07, "low": 1.06, "high": 1.08}
+    change = found | {"p": 0.001, "called": True, "wording": f"7 % slower since {text}"}
+    small = change | {"version": text, "ratio": 1.004, "called": False}
+    series = {"cells": 1, "points": [point], "verdict": "changed", "p": 0.001, "q": 0.002}
+    none = {"verdict": "none_found", "q": 0.7, "wording": "no change found in 8 versions"}
+    return {
+        "machine_keys": machines,
+        "machines": [text for _ in machines],
+        "device_class": text,
+        "suite": "smoke-1",
+        "environment": "torch 2.13.0, Python 3.11",
+        "notes": [text],
+        "series": [
+            series | {"cell": BERT, "wording": change["wording"], "changes": [small, change]},
+            series | none | {"cell": GPT, "changes": []},
+        ],
     }
 
 

@@ -280,11 +280,17 @@ def test_further_tables_are_shown(tmp_path: Path) -> None:
     assert "transformers 5.23.0 is slower than 4.57.6 in 1 of 2 cells; 1 insufficient." in across
     assert "\N{MINUS SIGN}0.9 %to +15.1 % sd 1.3 %" in across
     assert "screened out: AMD EPYC 7B13, 8 cores, far slower" in across
-    assert "1 kind of machine alone: 1 slower" in across
+    assert "Each alone: 1 slower" in across
     assert "+7.1 %, +5.2 to +9.0 %; 3 contributors" in below(pages, "cell")
     assert "AMD EPYC 7B13, 8 cores, 3 contributors: transformers 5.23.0" in below(pages, "compare")
     assert "+7.1 % +5.2 to +9.0 %" in text["index.html"]
     assert text["regressions.html"].index("3 contributors") < text["regressions.html"].index("+6.8")
+    assert "2 change points, the newest versions first" in text["regressions.html"]
+    assert "transformers 5.23.0 after 4.57.6; torch 2.13.0" in text["regressions.html"]
+    cells = below(pages, "cell")
+    assert "On this machine, torch 2.13.0, Python 3.11: 7 % slower since" in cells
+    assert "Over 2 machines, torch 2.13.0, Python 3.11: No change found in 8 versions." in cells
+    assert "Not enough versions of this cell" in cells
     assert "tied for first, 1 to 2" in below(pages, "leaderboard")
     assert "not ranked" in below(pages, "leaderboard")
     assert "--with 'transformers==4.57.6 torch==2.13.0'" in below(pages, "coverage")
@@ -300,7 +306,8 @@ def test_further_tables_are_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["ranks.json", "coverage.json", "training.json", "diff.json", "pooled.json"]
+    "name",
+    ["ranks.json", "coverage.json", "training.json", "diff.json", "pooled.json", "history.json"],
 )
 def test_pages_say_which_table_is_missing_and_refuse_one_that_is_broken(
     tmp_path: Path, name: str
