@@ -23,6 +23,8 @@ from hfbench_leaderboard.downloads import csv_files, explorer_columns, links
 from hfbench_leaderboard.feeds import feeds
 from hfbench_leaderboard.findings import Finding, finding_pages, findings
 from hfbench_leaderboard.index import Index, comparison_path
+from hfbench_leaderboard.mode_view import TABLE as MODES
+from hfbench_leaderboard.mode_view import has_modes, mode_pages, modes_path
 from hfbench_leaderboard.pages import Page, View
 from hfbench_leaderboard.pooled_view import pooled_answer, pooled_cells, pooled_csv, pooled_pages
 from hfbench_leaderboard.submission_view import SubmissionView, submission_views
@@ -80,7 +82,9 @@ class Site:
         yield from comparison_pages(self.index, self.margin)
         yield from pooled_pages(self.index, self.margin)
         yield from cell_pages(self.index)
-        yield from board_pages(self.index, self.boards)
+        modes = {one: modes_path(one) for one in self.boards if has_modes(self.index, one)}
+        yield from board_pages(self.index, self.boards, modes)
+        yield from mode_pages(self.index, self.boards)
         yield from finding_pages(self.index, self.findings)
         yield from coverage_pages(self.index)
         yield from map(self._submission, self._sittings)
@@ -181,7 +185,11 @@ class Site:
         }
 
     def _leaderboard(self) -> View:
-        return {"boards": self.boards, "has_ranks": "ranks.json" in self.index.tables}
+        return {
+            "boards": self.boards,
+            "has_ranks": "ranks.json" in self.index.tables,
+            "has_modes": MODES in self.index.tables,
+        }
 
     def _compare(self) -> View:
         listed = [self._answer(one) for one in self.comparisons[:LISTED]]

@@ -129,6 +129,11 @@ def q_value(q: float | None) -> str:
     return "<0.001" if q < 0.001 else f"{q:.3f}"
 
 
+def places(low: int, high: int) -> str:
+    """Write an interval of ranks: `1`, `2 to 4`."""
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
 def moment(text: str) -> str:
     """Write `2026-11-23T13:05:09Z` as `2026-11-23 13:05 UTC`."""
     return f"{parse_moment(text):%Y-%m-%d %H:%M} UTC"

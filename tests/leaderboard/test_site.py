@@ -299,6 +299,13 @@ def test_further_tables_are_shown(tmp_path: Path) -> None:
     assert "On this machine, torch 2.13.0, Python 3.11: 7 % slower since" in cells
     assert "Over 2 machines, torch 2.13.0, Python 3.11: No change found in 8 versions." in cells
     assert "Not enough versions of this cell" in cells
+    modes = below(pages, "modes")
+    assert "1 model in one precision and shape each" in modes
+    fastest = (
+        "AMD EPYC 7B13, 8 cores 28.10 ms place 1; 5 process runs torch, eager 44.10 ms place 2"
+    )
+    assert fastest in modes
+    assert "Which way to run each model is fastest" in below(pages, "leaderboard")
     assert "tied for first, 1 to 2" in below(pages, "leaderboard")
     assert "not ranked" in below(pages, "leaderboard")
     assert "--with 'transformers==4.57.6 torch==2.13.0'" in below(pages, "coverage")
@@ -315,7 +322,15 @@ def test_further_tables_are_shown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["ranks.json", "coverage.json", "training.json", "diff.json", "pooled.json", "history.json"],
+    [
+        "ranks.json",
+        "coverage.json",
+        "training.json",
+        "diff.json",
+        "pooled.json",
+        "history.json",
+        "mode_ranks.json",
+    ],
 )
 def test_pages_say_which_table_is_missing_and_refuse_one_that_is_broken(
     tmp_path: Path, name: str

@@ -38,7 +38,8 @@ def series_rows(
     """
     x, found = series.x, change_points(series.x)
     is_large = np.abs(np.expm1(found.theta)) >= LEAST_EFFECT
-    called = is_large & (step_q(found, x, series.covariance) <= ALPHA)
+    is_certain = (found.low > 0) | (found.high < 0)
+    called = is_large & is_certain & (step_q(found, x, series.covariance) <= ALPHA)
     with np.errstate(over="ignore"):  # an absurd interval has no end that could be published
         ms = np.exp([x, x - half_width, x + half_width]) * _MS
     return [

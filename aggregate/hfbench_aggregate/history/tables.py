@@ -26,7 +26,8 @@ class ChangeRow(TypedDict):
 
     `low` and `high` bound `ratio` at 95 %. They ignore that the version was chosen for its change,
     and so are slightly too narrow. `called` is whether it is a finding: a change of
-    LEAST_EFFECT, as for a verdict, that the error of measuring does not explain.
+    LEAST_EFFECT, as for a verdict, whose interval leaves out 1, and which the error of measuring
+    does not explain.
     """
 
     version: str
