@@ -27,8 +27,10 @@ from hfbench_leaderboard.mode_view import TABLE as MODES
 from hfbench_leaderboard.mode_view import has_modes, mode_pages, modes_path
 from hfbench_leaderboard.pages import Page, View
 from hfbench_leaderboard.pooled_view import pooled_answer, pooled_cells, pooled_csv, pooled_pages
+from hfbench_leaderboard.release_reader import MANIFEST
+from hfbench_leaderboard.releases_view import listed_releases, other_files
 from hfbench_leaderboard.submission_view import SubmissionView, submission_views
-from hfbench_schema.canonical import strict_json
+from hfbench_schema.canonical import sha256_hex, strict_json
 
 SINGLE_PAGES: Final = (
     "index.html",
@@ -42,6 +44,7 @@ SINGLE_PAGES: Final = (
     "coverage.html",
     "submissions.html",
     "release.html",
+    "releases.html",
     "rules.html",
     "method.html",
     "data.html",
@@ -98,6 +101,7 @@ class Site:
             "coverage.html": self._coverage,
             "submissions.html": self._submissions,
             "release.html": self._release,
+            "releases.html": self._releases,
             "rules.html": _rules,
             "data.html": self._data,
         }
@@ -107,7 +111,10 @@ class Site:
 
     def _single(self, name: str, view: View) -> Page:
         # Few, and soon made: they are made anew by every build of another release.
-        return Page(name, name, [self.index.release.manifest, name], lambda: view)
+        release = self.index.release
+        others = {version: sha256_hex(one[MANIFEST]) for version, one in release.others.items()}
+        inputs = [release.manifest, name, others, dict(release.unreadable)]
+        return Page(name, name, inputs, lambda: view)
 
     def files(self) -> dict[str, bytes]:
         """Return what lies beside the pages, by path: feeds, tables, and what modules read."""
@@ -119,6 +126,7 @@ class Site:
         tables["links.json"] = links(self.index, paths)
         return {
             **feeds(self.findings, as_of),
+            **other_files(self.index.release),
             **{f"data/{version}/tables/{name}": data for name, data in tables.items()},
         }
 
@@ -239,6 +247,9 @@ class Site:
         return Page(
             f"submission/{name}.html", "submission.html", inputs, lambda: {"submission": sitting}
         )
+
+    def _releases(self) -> View:
+        return {"releases": listed_releases(self.index.release)}
 
     def _release(self) -> View:
         notes = self.index.release.notes

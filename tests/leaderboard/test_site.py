@@ -121,6 +121,38 @@ def test_newest_release_is_the_highest_number(tmp_path: Path) -> None:
         read_release(tmp_path, "2026.12.1")
 
 
+def test_all_releases_are_listed_and_a_broken_one_says_so(tmp_path: Path) -> None:
+    write_release(tmp_path / "store", empty_tables(), "2026.9.2", {"diff.json": _DIFF})
+    broken = write_release(tmp_path / "store", empty_tables(), "2026.9.10")
+    (broken / "manifest.json").write_text("{")
+    site = built(tmp_path, full_tables())
+    page = markup(site)["releases.html"]
+    text = " ".join(page.text.split())
+    assert (
+        text.index("2026.11.1 shown") < text.index("2026.9.10") < text.index("2026.9.2 not shown")
+    )
+    assert "Cannot be read: manifest.json is not JSON" in text
+    assert "2 submissions more, 0 fewer; 1 rank because of new data" in text
+    assert "tables: releases/2026.9.2 in the store" in text
+    kept = contents(site / "data" / "2026.9.2")
+    assert sorted(kept) == ["NOTES.md", "diff.json", "manifest.json"]
+    assert kept.items() <= contents(tmp_path / "store" / "releases" / "2026.9.2").items()
+    assert all((site / link).is_file() for link in page.links if link.startswith("data/2026.9.2"))
+    older = markup(build_site(tmp_path / "store", tmp_path / "older", "2026.9.2").parent)
+    text = " ".join(older["releases.html"].text.split())
+    assert "These pages show release 2026.9.2." in text
+    assert "2026.11.1 not shown" in text
+
+
+_DIFF = {
+    "added": ["a", "b"],
+    "removed": [],
+    "counts": [{"kind": "rank", "causes": ["new data"], "count": 1}],
+    **dict.fromkeys(("before", "after", "registry_changed"), ""),
+    **dict.fromkeys(("method", "limits", "changes"), ()),
+}
+
+
 def test_manifest_cannot_lead_out_of_the_site(tmp_path: Path) -> None:
     folder = write_release(tmp_path, empty_tables())
     manifest = (folder / "manifest.json").read_text()
