@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hfbench_aggregate.history.tables import ChangeRow, HistoryGroup, SeriesRow
-from hfbench_aggregate.selection import TRANSFORMERS
 from hfbench_leaderboard.index import Index, Place
 from hfbench_leaderboard.words import counted
 
@@ -48,7 +47,7 @@ class Line:
 
     def title_of(self, change: ChangeRow) -> str:
         """Return the environment since which it is so."""
-        return f"{TRANSFORMERS} {change['version']}, {self.group['environment']}"
+        return f"transformers {change['version']}, {self.group['environment']}"
 
 
 @dataclass(frozen=True)
