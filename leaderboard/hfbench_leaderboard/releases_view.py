@@ -45,12 +45,14 @@ def _listed(version: str, files: Mapping[str, bytes], problem: str, shown: str) 
     held: dict[str, Any] = {
         name: table(files[name], name) for name in (MANIFEST, DIFF) if name in files
     }
+    diff = held.get(DIFF, {})
     return ListedRelease(
         version=version,
         is_shown=version == shown,
         manifest=held.get(MANIFEST),
         sha256=sha256_hex(files[MANIFEST]) if files else None,
-        diff=held.get(DIFF),
+        # One of another age may be of another form; its file is there all the same.
+        diff=diff if diff.keys() >= DiffRow.__required_keys__ else None,
         files=tuple(name for name in (MANIFEST, NOTES, DIFF) if name in files),
         problem=problem or None,
     )

@@ -123,6 +123,7 @@ def test_newest_release_is_the_highest_number(tmp_path: Path) -> None:
 
 def test_all_releases_are_listed_and_a_broken_one_says_so(tmp_path: Path) -> None:
     write_release(tmp_path / "store", empty_tables(), "2026.9.2", {"diff.json": _DIFF})
+    write_release(tmp_path / "store", empty_tables(), "2026.9.1", {"diff.json": {"age": "another"}})
     broken = write_release(tmp_path / "store", empty_tables(), "2026.9.10")
     (broken / "manifest.json").write_text("{")
     site = built(tmp_path, full_tables())
@@ -148,7 +149,7 @@ _DIFF = {
     "added": ["a", "b"],
     "removed": [],
     "counts": [{"kind": "rank", "causes": ["new data"], "count": 1}],
-    **dict.fromkeys(("before", "after", "registry_changed"), ""),
+    **dict.fromkeys(("before", "after", "registry_changed", "events"), ""),
     **dict.fromkeys(("method", "limits", "changes"), ()),
 }
 
