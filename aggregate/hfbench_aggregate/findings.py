@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
+from hfbench_aggregate.comparing.tables import Pooled
 from hfbench_aggregate.release_tables import FindingRow
 from hfbench_aggregate.statistics.verdict import Verdict
-from hfbench_aggregate.tables import ComparedCell, Comparison
+from hfbench_aggregate.tables import Comparison
 from hfbench_schema.canonical import document_sha256
 from hfbench_schema.timestamps import parse_moment
 
@@ -16,24 +17,27 @@ _ID_DIGITS: Final = 16
 
 def finding_rows(
     comparisons: Sequence[Comparison],
+    pooled: Sequence[Pooled],
     machines: Mapping[str, str],
     now: tuple[str, str],
     before: Sequence[FindingRow],
 ) -> list[FindingRow]:
-    """Return what became slower or faster: the newest first, and of these the largest.
+    """Return what became slower or faster: the newest first, of these what was pooled, then size.
 
     An A/A comparison finds nothing: what is called there is a false alarm, which the audit counts.
 
     Args:
-        comparisons: those of the release.
+        comparisons: those of the release, each of one machine.
+        pooled: those across contributors.
         machines: title of each machine, by its key.
         now: version and moment of the release.
         before: findings of the release before, which tell since when each is said.
     """
     known = {row["id"]: (row["since"], row["since_at"]) for row in before}
+    every: list[Any] = [*pooled, *comparisons]
     rows = [
-        _row(comparison, cell, machines, now, known)
-        for comparison in comparisons
+        _row(comparison, cell, machines, known.get(finding_id(comparison, cell), now))
+        for comparison in every
         if not comparison["same_versions"]
         for cell in comparison["cells"]
         if cell["verdict"] in CALLED
@@ -41,28 +45,30 @@ def finding_rows(
     return sorted(rows, key=_order)
 
 
-def finding_id(comparison: Comparison, cell: ComparedCell) -> str:
+def finding_id(comparison: Any, cell: Any) -> str:
     """Return what names a finding as long as it is one: the hash of what it is about."""
-    names = ("machine_key", "suite", "baseline", "candidate")
-    about = [*(comparison[name] for name in names), cell["cell"], cell["verdict"]]  # type: ignore[literal-required]
+    where = "device_class" if _is_pooled(comparison) else "machine_key"
+    names = (where, "suite", "baseline", "candidate")
+    about = [*(comparison[name] for name in names), cell["cell"], cell["verdict"]]
     return document_sha256(about)[:_ID_DIGITS]
 
 
+def _is_pooled(comparison: Any) -> bool:
+    return "studies" in comparison
+
+
 def _row(
-    comparison: Comparison,
-    cell: ComparedCell,
-    machines: Mapping[str, str],
-    now: tuple[str, str],
-    known: Mapping[str, tuple[str, str]],
+    comparison: Any, cell: Any, machines: Mapping[str, str], since: tuple[str, str]
 ) -> FindingRow:
-    name = finding_id(comparison, cell)
-    since, since_at = known.get(name, now)
+    key = comparison.get("machine_key")
     return {
-        "id": name,
-        "since": since,
-        "since_at": since_at,
-        "machine_key": comparison["machine_key"],
-        "machine": machines[comparison["machine_key"]],
+        "id": finding_id(comparison, cell),
+        "since": since[0],
+        "since_at": since[1],
+        "machine_key": key,
+        "machine": None if key is None else machines[key],
+        "device_class": comparison.get("device_class"),
+        "contributors": cell.get("contributors"),
         "suite": comparison["suite"],
         "baseline": comparison["baseline"],
         "candidate": comparison["candidate"],
@@ -74,10 +80,11 @@ def _row(
         "high": cell["high"],
         "q": cell["q"],
         "process_runs": cell["process_runs"],
-        "provisional": comparison["provisional"] is not None,
+        "provisional": comparison.get("provisional") is not None,
     }
 
 
-def _order(row: FindingRow) -> tuple[float, float, str]:
+def _order(row: FindingRow) -> tuple[float, bool, float, str]:
     newest = -parse_moment(row["since_at"]).timestamp()
-    return newest, -abs(math.log(row["ratio"] or 1)), row["id"]
+    size = -abs(math.log(row["ratio"] or 1))
+    return newest, row["machine_key"] is not None, size, row["id"]

@@ -20,6 +20,7 @@ from hfbench_aggregate.corroboration import Corroboration, corroborations
 from hfbench_aggregate.coverage import coverage_rows
 from hfbench_aggregate.difference import Edition, difference, edition_of, without_figures
 from hfbench_aggregate.findings import finding_rows
+from hfbench_aggregate.history.report import history_rows
 from hfbench_aggregate.ledger import Ledger
 from hfbench_aggregate.loading import Accepted
 from hfbench_aggregate.manifest import MANIFEST, NOTES, new_manifest
@@ -108,6 +109,7 @@ def _tables(
             for pooled in pooled_comparisons(judged)
             if len(pooled["studies"]) >= LEAST_CONTRIBUTORS
         ],
+        "history.json": history_rows(found),
         "training.json": training_rows(submissions),
     }
     return tables | {name: rows for name, rows in further.items() if rows}
@@ -121,7 +123,8 @@ def _in_view_of_the_last(
     titles = {row["machine_key"]: row["title"] for row in tables["machines.json"]}
     before: list[FindingRow] = previous.table("findings.json") if previous else []
     now = manifest["version"], manifest["as_of"]
-    findings = finding_rows(comparisons, titles, now, before)
+    pooled = tables.get("pooled.json", ())
+    findings = finding_rows(comparisons, pooled, titles, now, before)
     last = (previous.version, before) if previous else None
     view = {
         "findings.json": findings,

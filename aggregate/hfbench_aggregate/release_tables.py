@@ -68,14 +68,17 @@ class FindingRow(TypedDict):
 
     `id` stays the same as long as the verdict on this cell of this pair of environments does;
     `since` is the release that said so first, without interruption, and `since_at` its moment.
-    `provisional` is said of the comparison that it is in.
+    A finding of one machine has no `device_class` and no `contributors`, one across contributors
+    no `machine_key` and no `machine`. `provisional` is said of the comparison that it is in.
     """
 
     id: str
     since: str
     since_at: str
-    machine_key: str
-    machine: str
+    machine_key: str | None
+    machine: str | None
+    device_class: str | None
+    contributors: int | None
     suite: str
     baseline: str
     candidate: str

@@ -42,7 +42,7 @@ class Board:
 
     suite: str
     device: str
-    places: Sequence[Place]
+    places: tuple[Place, ...]
 
     def path(self, number: int = 1) -> str:
         """Return where a page of the board lies."""
@@ -55,7 +55,7 @@ def boards(index: Index) -> list[Board]:
     found: dict[tuple[str, str], list[Place]] = defaultdict(list)
     for place in index.cells:
         found[place.suite, index.device_class(place)].append(place)
-    return [Board(suite, device, sorted(found[suite, device], key=_by_cell))
+    return [Board(suite, device, tuple(sorted(found[suite, device], key=_by_cell)))
             for suite, device in sorted(found)]  # fmt: skip
 
 
@@ -63,19 +63,23 @@ def _by_cell(place: Place) -> tuple[str, str]:
     return place.cell, place.machine_key
 
 
-def board_pages(index: Index, found: Sequence[Board]) -> Iterator[Page]:
-    """Yield the pages of every board."""
+def board_pages(index: Index, found: Sequence[Board], modes: Mapping[Board, str]) -> Iterator[Page]:
+    """Yield the pages of every board; `modes` is where its ways to run a model are ranked."""
     verdicts = _verdicts(index)
     for board in found:
         rows = [row for place in board.places for row in _rows(index, place, verdicts)]
         count = max(1, -(-len(rows) // ROWS))
         for number in range(1, count + 1):
             part = rows[(number - 1) * ROWS : number * ROWS]
-            yield _page(index, board, part, (number, count, len(rows)))
+            yield _page(index, board, part, (number, count, len(rows)), modes.get(board))
 
 
 def _page(
-    index: Index, board: Board, rows: Sequence[BoardRow], pages: tuple[int, int, int]
+    index: Index,
+    board: Board,
+    rows: Sequence[BoardRow],
+    pages: tuple[int, int, int],
+    modes: str | None,
 ) -> Page:
     number, count, total = pages
     ranks = _ranks(index, board) if number == 1 else None
@@ -83,11 +87,12 @@ def _page(
         "board": board,
         "rows": rows,
         "ranks": ranks,
+        "modes": modes,
         "total": total,
         "number": number,
         "pages": [board.path(n + 1) for n in range(count)],
     }
-    inputs = [[_inputs(row) for row in rows], ranks, total, number, count]
+    inputs = [[_inputs(row) for row in rows], ranks, modes, total, number, count]
     return Page(board.path(number), "board.html", inputs, lambda: view)
 
 
@@ -145,11 +150,19 @@ def _ranks(index: Index, board: Board) -> list[Any] | None:
     """Return the rank boards of these machines, newest versions first; None without the table."""
     if "ranks.json" not in index.tables:
         return None
+    return [
+        {name: value for name, value in row.items() if name != "cells"}
+        for row in boards_of(index, board, "ranks.json")
+    ]
+
+
+def boards_of(index: Index, board: Board, table: str) -> list[Any]:
+    """Return the rank boards of a table on these machines and devices, newest versions first."""
     machines = {place.machine_key for place in board.places}
     device = "cpu" if board.device == "CPU" else board.device
     found = [
-        {name: value for name, value in row.items() if name != "cells"}
-        for row in index.tables["ranks.json"]
+        row
+        for row in index.tables.get(table, [])
         if row["suite"] == board.suite
         and row["machine_key"] in machines
         and row["device"] in (device, "cuda" if device != "cpu" else device)

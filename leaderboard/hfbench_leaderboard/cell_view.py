@@ -2,16 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from markupsafe import Markup, escape
 
+from hfbench_aggregate.comparing.tables import PooledCell
 from hfbench_aggregate.tables import CellRow, ComparedCell, Comparison, ProcessRunRow
 from hfbench_aggregate.wording import difference
 from hfbench_leaderboard.history import Column, history_chart
-from hfbench_leaderboard.index import Index, Place, comparison_path
+from hfbench_leaderboard.index import Index, Place, comparison_path, pooled_path
 from hfbench_leaderboard.pages import Page
+from hfbench_leaderboard.since import TABLE, Line, changed_titles, lines_by_place
 from hfbench_leaderboard.words import cell_name, milliseconds, status_words
 from hfbench_schema.cells import parse_cell
 from hfbench_schema.submission import MEASURED_STATUSES
@@ -39,6 +41,8 @@ class Step:
     comparison: Comparison
     cell: ComparedCell
     path: str
+    across: tuple[PooledCell, str] | None = None
+    """What contributors found together in the cell, of the same two versions, and its page."""
 
 
 def cell_pages(index: Index) -> Iterator[Page]:
@@ -46,19 +50,27 @@ def cell_pages(index: Index) -> Iterator[Page]:
     steps = _steps(index)
     elsewhere = _elsewhere(index)
     ways = _ways(index)
+    lines = lines_by_place(index)
     for place, rows in index.cells.items():
         places = elsewhere[place.suite, place.cell]
         others = [way for way in ways.get(_work(place), ()) if way.path != place.path]
-        yield _page(index, place, rows, steps.get(place, {}), places, others)
+        own = lines.get(place, ())
+        yield _page(index, place, rows, steps.get(place, {}), places, others, own)
 
 
 def _steps(index: Index) -> dict[Place, dict[str, Step]]:
     """Return the verdicts of each cell against the environment before, by environment."""
     found: dict[Place, dict[str, Step]] = defaultdict(dict)
     for comparison in index.neighbours:
+        across = {
+            cell["cell"]: (cell, pooled_path(pooled))
+            for pooled in index.across(comparison)
+            for cell in pooled["cells"]
+        }
         for cell in comparison["cells"]:
             place = Place(comparison["machine_key"], comparison["suite"], cell["cell"])
-            step = Step(comparison, cell, comparison_path(comparison))
+            path, together = comparison_path(comparison), across.get(cell["cell"])
+            step = Step(comparison, cell, path, together)
             found[place][comparison["candidate"]] = step
     return found
 
@@ -101,24 +113,32 @@ def _page(
     steps: Mapping[str, Step],
     places: Sequence[Place],
     ways: Sequence[Way],
+    lines: Sequence[Line],
 ) -> Page:
     machine = index.machines[place.machine_key]
     others = [
         (one.path, index.machines[one.machine_key]["title"]) for one in places if one != place
     ]
     numbers = {row["sha256"]: index.numbers[row["sha256"]] for row in index.submissions_of(rows)}
-    verdicts = [(name, step.cell, step.path) for name, step in steps.items()]
+    verdicts = [(name, step.cell, step.path, step.across) for name, step in steps.items()]
 
     def view() -> dict[str, Any]:
         model, detail = cell_name(place.cell)
-        columns = [_column(row, rows, steps) for row in rows]
+        changed = changed_titles(lines)
+        columns = [
+            replace(_column(row, rows, steps), since=changed.get(row["environment"]))
+            for row in rows
+        ]
         places = {sha256: n + 1 for n, sha256 in enumerate(numbers)}
         return {
             "place": place,
             "model": model,
             "detail": detail,
             "machine": machine,
+            "lines": lines,
+            "has_history": TABLE in index.tables,
             "steps": steps,
+            "pooled": any(step.across for step in steps.values()),
             "rows": rows,
             "chart": history_chart(columns, f"Process runs of {model}, {detail}"),
             "columns": columns,
@@ -132,7 +152,8 @@ def _page(
             "command": f"hfbench-submit run {place.suite.split('-')[0]} --cells '{place.cell}'",
         }
 
-    inputs = [rows, machine, others, numbers, verdicts, [vars(way) for way in ways[:WAYS]]]
+    said = [[line.inputs for line in lines], TABLE in index.tables]
+    inputs = [rows, machine, others, numbers, verdicts, [vars(way) for way in ways[:WAYS]], said]
     return Page(place.path, "cell.html", inputs, view)
 
 

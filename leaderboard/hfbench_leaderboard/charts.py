@@ -11,7 +11,7 @@ from functools import cache
 
 from markupsafe import Markup, escape
 
-from hfbench_aggregate.tables import ComparedCell
+from hfbench_aggregate.tables import VerdictFigures
 from hfbench_leaderboard.words import VERDICT_SYMBOLS, change, interval, signed
 
 _LEFT, _RIGHT = 5.0, 95.0  # leaves room for half a mark and half a label
@@ -19,6 +19,9 @@ _LEAST_LIMIT = math.log(1.06)  # twice the equivalence band: nothing narrower is
 _INTERVAL_LIMIT = math.log(2)  # one huge interval must not squash all others
 _MOST_TICKS = 6
 _STEPS = (1, 2, 5, 10, 20, 50)  # percent
+
+Ends = tuple[float | None, float | None]
+"""Both ends of an interval of ratios, where there is one."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class ForestMark:
     high_open: bool
 
 
-def forest_axis(cells: Iterable[ComparedCell], margin: float) -> ForestAxis:
+def forest_axis(cells: Iterable[VerdictFigures], margin: float) -> ForestAxis:
     """Choose the axis that shows these cells and the equivalence band of ratios 1 -+ margin."""
     limit = 1.08 * max([_LEAST_LIMIT, 1.5 * math.log1p(margin), *map(_reach, cells)])
     bare = ForestAxis(limit, (), "", "", "")
@@ -74,7 +77,7 @@ def forest_axis(cells: Iterable[ComparedCell], margin: float) -> ForestAxis:
     )
 
 
-def forest_mark(cell: ComparedCell, axis: ForestAxis) -> ForestMark | None:
+def forest_mark(cell: VerdictFigures, axis: ForestAxis) -> ForestMark | None:
     """Place one cell on the axis; None if there is no ratio to place."""
     ratio, low, high = cell["ratio"], cell["low"], cell["high"]
     if not ratio:
@@ -90,7 +93,7 @@ def forest_mark(cell: ComparedCell, axis: ForestAxis) -> ForestMark | None:
     )
 
 
-def _reach(cell: ComparedCell) -> float:
+def _reach(cell: VerdictFigures) -> float:
     """Return how far from ratio 1 the axis must go for this cell, as a logarithm."""
     if not cell["ratio"]:
         return 0.0
@@ -177,18 +180,34 @@ def forest_scale(axis: ForestAxis) -> Markup:
     )
 
 
-def forest_row(cell: ComparedCell, axis: ForestAxis, name: str) -> Markup:
-    """Return one row of a forest: the ratio of a cell and its interval."""
+def forest_row(
+    cell: VerdictFigures, axis: ForestAxis, name: str, ahead: Ends = (None, None)
+) -> Markup:
+    """Return one row of a forest: the ratio of a cell and its interval.
+
+    `ahead` bounds the ratio on the next machine, and is drawn as a dotted line behind the interval.
+    """
     mark, verdict = forest_mark(cell, axis), escape(cell["verdict"])
     said = f"{name}: {cell['verdict']}, change {change(cell['ratio'])}"
     inner = ""
     if mark is not None:
         said += f", 95 % interval {interval(cell['low'], cell['high'])}"
-        inner = f'{_interval(mark, verdict)}<svg x="{mark.at}" y="50%" overflow="visible">'
-        inner += f"{marker(cell['verdict'])}</svg>"
+        said += "" if None in ahead else f", on the next machine {interval(*ahead)}"
+        inner = f"{_ahead(ahead, axis, verdict)}{_interval(mark, verdict)}"
+        inner += f'<svg x="{mark.at}" y="50%" overflow="visible">{marker(cell["verdict"])}</svg>'
     return Markup(  # noqa: S704  strangers' words are escaped
         f'<svg class="forest" role="img" width="100%" height="100%"><title>{escape(said)}</title>'
         f'<use href="#backdrop" width="100%" height="100%"/>{inner}</svg>'
+    )
+
+
+def _ahead(ends: Ends, axis: ForestAxis, verdict: Markup) -> str:
+    low, high = ends
+    if not low or not high:
+        return ""
+    return (
+        f'<line class="interval {verdict}" stroke-dasharray="1 4" x1="{axis.place(low)}" '
+        f'x2="{axis.place(high)}" y1="50%" y2="50%"/>'
     )
 
 

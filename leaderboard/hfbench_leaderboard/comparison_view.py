@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from hfbench_aggregate.comparing.tables import Pooled, PooledCell
 from hfbench_aggregate.environments import environment_of, installed_versions
 from hfbench_aggregate.tables import ComparedCell, Comparison, SubmissionRow
 from hfbench_leaderboard import charts
-from hfbench_leaderboard.index import Index, Place, comparison_path
+from hfbench_leaderboard.index import Index, Place, comparison_path, pooled_path
 from hfbench_leaderboard.pages import Page
-from hfbench_leaderboard.words import VERDICT_SYMBOLS, cell_name, headline
+from hfbench_leaderboard.words import VERDICT_SYMBOLS, cell_name, counted, headline
 from hfbench_schema.canonical import sha256_hex
 from hfbench_schema.submission import EnvironmentFacts
 
@@ -59,7 +60,7 @@ def comparison_pages(index: Index, margin: float) -> Iterator[Page]:
             yield _page(index, comparison, rows, number, shared)
 
 
-def reading_order(cell: ComparedCell) -> tuple[int, float, str]:
+def reading_order(cell: ComparedCell | PooledCell) -> tuple[int, float, str]:
     """Order cells by what needs a look: slower, faster, and so on; large changes before small."""
     called = cell["verdict"] in ("slower", "faster")
     size = abs(math.log(cell["ratio"])) if called and cell["ratio"] else 0.0
@@ -86,14 +87,23 @@ def _shared(
     without_cells = {name: value for name, value in comparison.items() if name != "cells"}
     # Headline and axis depend on every cell.
     reach = [(cell["verdict"], cell["ratio"], cell["low"], cell["high"]) for cell in ordered]
-    key = json.dumps([without_cells, submissions, machine, reach, count, margin], sort_keys=True)
+    across = [(pooled_path(one), _across(one, margin)) for one in index.across(comparison)]
+    facts = [without_cells, submissions, machine, reach, count, margin, across]
+    key = json.dumps(facts, sort_keys=True)
     return answer(index, comparison, margin) | {
+        "across": across,
         "axis": charts.forest_axis(ordered, margin),
         "packages": _packages(comparison, submissions),
         "submissions": submissions,
         "pages": [comparison_path(comparison, number + 1) for number in range(count)],
         "key": sha256_hex(key.encode()),
     }
+
+
+def _across(pooled: Pooled, margin: float) -> str:
+    """Say what contributors found together of the pair."""
+    by = counted(len(pooled["studies"]), "contributor")
+    return f"{pooled['device_class']}, {by}: {headline(pooled, margin, 'contributors')}"
 
 
 def _page(

@@ -29,13 +29,15 @@ _SPREAD = 0.62  # of an environment's width for its dots
 class Column:
     """One environment in the chart: its row, its short name, its verdict against the one before.
 
-    `verdict` and `ratio` are None where the two were not compared.
+    `verdict` and `ratio` are None where the two were not compared. `since` says what changed here
+    for good, where a change point was found.
     """
 
     row: CellRow
     name: str
     verdict: str | None = None
     ratio: float | None = None
+    since: str | None = None
 
     @property
     def is_called(self) -> bool:
@@ -74,6 +76,8 @@ def _column(
         name = f"{name[: _LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"
     drawn = f'<text class="tick" x="{at}" y="{round(floor + 15 + lower)}" '
     drawn += f'text-anchor="middle">{escape(name)}</text>'
+    if column.since is not None:
+        drawn += _change_point(column.since, middle - width / 2, floor)
     if row["centre_ms"] is not None:
         drawn += _level(column, middle, width, scale)
     if column.is_called and column.verdict is not None:
@@ -81,6 +85,15 @@ def _column(
         label = f'<text class="call {column.verdict}" x="{at}" y="{_CALLS + 24}"'
         drawn += f'{label} text-anchor="middle">{change(column.ratio)}</text>'
     return drawn
+
+
+def _change_point(said: str, left: float, floor: float) -> str:
+    """Draw a line between the last environment at the old level and the first at the new one."""
+    at = f"{left / 10:.2f}%"
+    return (
+        f'<line class="unity" stroke-dasharray="5 4" x1="{at}" x2="{at}" y1="0" y2="{floor:.0f}">'
+        f"<title>{escape(said)}</title></line>"
+    )
 
 
 def _level(column: Column, middle: float, width: float, scale: "_Scale") -> str:

@@ -2,11 +2,12 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from hfbench_aggregate.comparing.tables import Pooled
 from hfbench_aggregate.environments import environment_of
 from hfbench_aggregate.tables import CellRow, Comparison, MachineRow, SubmissionRow
 from hfbench_leaderboard.release_reader import Release, ReleaseError
@@ -20,7 +21,9 @@ FURTHER: Final = (
     "coverage.json",
     "diff.json",
     "findings.json",
+    "history.json",
     "mode_ranks.json",
+    "pooled.json",
     "ranks.json",
     "training.json",
 )
@@ -55,6 +58,12 @@ def comparison_path(comparison: Comparison, page: int = 1) -> str:
     names = (comparison["machine_key"], comparison["suite"])
     name = digest(*names, comparison["baseline"], comparison["candidate"])
     return f"compare/{name}{f'-{page}' if page > 1 else ''}.html"
+
+
+def pooled_path(pooled: Pooled, page: int = 1) -> str:
+    """Return the path of the page of a comparison across contributors, as of one machine."""
+    names = (pooled["device_class"], pooled["suite"], pooled["baseline"], pooled["candidate"])
+    return f"pooled/{digest(*names)}{f'-{page}' if page > 1 else ''}.html"
 
 
 def device_class(cell_id: str, machine: Machine) -> str:
@@ -147,19 +156,63 @@ class Index:
 
         They tell where a change came in; all others span several of them.
         """
-        versions = [one for one in self.release.comparisons if not one["same_versions"]]
+        return self._neighbours(self.release.comparisons, "machine_key")
+
+    @cached_property
+    def pooled(self) -> list[Pooled]:
+        """The comparisons across contributors: the newest versions first, A/A last."""
+        found: list[Pooled] = self.tables.get("pooled.json", [])
+        return sorted(found, key=self.newest_first(self._neighbours(found, "device_class")))
+
+    @cached_property
+    def pooled_neighbours(self) -> list[Pooled]:
+        """Those of them between whose versions contributors have compared no other."""
+        return self._neighbours(self.pooled, "device_class")
+
+    @cached_property
+    def pooled_by_machine(self) -> dict[tuple[str, str, str, str], list[Pooled]]:
+        """The comparisons across contributors by machine, suite, baseline and candidate."""
+        found: dict[tuple[str, str, str, str], list[Pooled]] = defaultdict(list)
+        for one in self.pooled:
+            for machine_key in sorted({study["machine_key"] for study in one["studies"]}):
+                found[machine_key, one["suite"], one["baseline"], one["candidate"]].append(one)
+        return dict(found)
+
+    @cached_property
+    def by_pair(self) -> dict[tuple[str, str, str, str], Comparison]:
+        """The comparisons of single machines by machine, suite, baseline and candidate."""
+        return {
+            (one["machine_key"], one["suite"], one["baseline"], one["candidate"]): one
+            for one in self.release.comparisons
+        }
+
+    def across(self, comparison: Comparison) -> list[Pooled]:
+        """Return what contributors found together of the pair that a machine compared."""
+        sides = comparison["suite"], comparison["baseline"], comparison["candidate"]
+        return self.pooled_by_machine.get((comparison["machine_key"], *sides), [])
+
+    def newest_first(self, neighbours: Iterable[Any]) -> Callable[[Any], tuple[Any, ...]]:
+        """Return what orders comparisons: A/A last, then the newest versions, neighbours first."""
+        near, ages = {id(one) for one in neighbours}, self.ages
+        return lambda one: (
+            one["same_versions"],
+            -ages.get(one["candidate"], -1),
+            id(one) not in near,
+            -ages.get(one["baseline"], -1),
+            -len(one["cells"]),
+        )
+
+    def _neighbours(self, comparisons: Iterable[Any], where: str) -> list[Any]:
+        """Return the comparisons of adjacent versions, of those that share `where` and all else."""
+        versions = [one for one in comparisons if not one["same_versions"]]
         held: dict[tuple[str, str, frozenset[str]], set[str]] = defaultdict(set)
         for one in versions:
-            held[_alike(one)] |= {one["baseline"], one["candidate"]}
+            held[_alike(one, where)] |= {one["baseline"], one["candidate"]}
         orders = {key: sorted(titles, key=self._age) for key, titles in held.items()}
-        return [one for one in versions if self._adjacent(one, orders[_alike(one)])]
+        return [one for one in versions if _adjacent(one, orders[_alike(one, where)])]
 
     def _age(self, title: str) -> int:
         return self.ages.get(title, -1)
-
-    @staticmethod
-    def _adjacent(comparison: Comparison, order: list[str]) -> bool:
-        return order.index(comparison["candidate"]) - order.index(comparison["baseline"]) == 1
 
     def submissions_of(self, rows: Iterable[CellRow]) -> list[SubmissionRow]:
         """Return the submissions behind some rows, by the start of their sittings."""
@@ -167,8 +220,12 @@ class Index:
         return [row for sha256, row in self.submissions.items() if sha256 in used]
 
 
-def _alike(comparison: Comparison) -> tuple[str, str, frozenset[str]]:
-    """Return machine, suite, and what both environments share."""
+def _adjacent(comparison: Any, order: list[str]) -> bool:
+    return order.index(comparison["candidate"]) - order.index(comparison["baseline"]) == 1
+
+
+def _alike(comparison: Any, where: str) -> tuple[str, str, frozenset[str]]:
+    """Return where it was measured, the suite, and what both environments share."""
     baseline, candidate = (comparison[side].split(", ") for side in ("baseline", "candidate"))
     shared = frozenset(baseline) & frozenset(candidate)
-    return comparison["machine_key"], comparison["suite"], shared
+    return comparison[where], comparison["suite"], shared

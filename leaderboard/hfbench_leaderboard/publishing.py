@@ -17,10 +17,11 @@ from huggingface_hub.hf_api import RepoFile
 
 from hfbench_leaderboard.build import BUILD_FILE, FIRST_PAGE
 from hfbench_leaderboard.feeds import with_address
-from hfbench_schema.canonical import sha256_hex
+from hfbench_schema.canonical import sha256_hex, strict_json
 
 CARD: Final = "README.md"
 _KEPT: Final = (CARD, ".gitattributes")
+_LATEST: Final = "data/latest.json"
 _SPACE: Final = re.compile(r"hf://spaces/([\w.-]+/[\w.-]+)")
 _CARD_TEXT: Final = f"""---
 title: hfbench
@@ -143,10 +144,12 @@ def _is_held(entry: RepoFile | None, data: bytes) -> bool:
 
 
 def _stays(path: str, wanted: Mapping[str, bytes]) -> bool:
-    """Whether a file that the site lacks is to stay: the card, and data of other releases."""
-    folders = path.split("/")[:2]
-    shown = {tuple(other.split("/")[:2]) for other in wanted if other.startswith("data/")}
-    return path in _KEPT or (folders[0] == "data" and tuple(folders) not in shown)
+    """Whether a file that the site lacks is to stay: the card, and data of other releases.
+
+    Of these a site has little more than the manifests; tables that were published stay.
+    """
+    shown = strict_json(wanted[_LATEST])["version"]
+    return path in _KEPT or (path.startswith("data/") and not path.startswith(f"data/{shown}/"))
 
 
 def _said(space: str, error: Exception) -> str:

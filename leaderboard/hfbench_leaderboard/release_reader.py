@@ -23,6 +23,9 @@ from hfbench_schema.tree import release_path
 
 MANIFEST = "manifest.json"
 NOTES = "NOTES.md"
+DIFF = "diff.json"
+_KEPT = (NOTES, DIFF)
+"""What is read of the releases that are not shown, beside their manifests."""
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _ROWS: dict[str, type] = {
     "machines.json": MachineRow,
@@ -46,6 +49,8 @@ class Release:
     """One release; `files` holds the bytes of all its files, by name.
 
     What nobody has measured yet has no file: `break_even`, `memory` and `energy` may be empty.
+    `others` holds manifest, notes and diff of the store's other releases, by version; of one that
+    cannot be read, `unreadable` says why.
     """
 
     manifest: Manifest
@@ -58,6 +63,8 @@ class Release:
     energy: list[EnergyRow]
     notes: str
     files: Mapping[str, bytes]
+    others: Mapping[str, Mapping[str, bytes]]
+    unreadable: Mapping[str, str]
 
 
 def read_release(store: Path | Source, version: str | None = None) -> Release:
@@ -103,6 +110,7 @@ def _read(source: Source, version: str) -> Release:
     }
     if NOTES not in files:
         raise ReleaseError(f"the manifest does not list {NOTES}")
+    others, unreadable = _others(source, version)
     return Release(
         manifest=manifest,
         machines=rows["machines.json"],
@@ -114,7 +122,33 @@ def _read(source: Source, version: str) -> Release:
         energy=rows["energy.json"],
         notes=files[NOTES].decode("utf-8", errors="replace"),
         files={MANIFEST: data, **files},
+        others=others,
+        unreadable=unreadable,
     )
+
+
+def _others(source: Source, shown: str) -> tuple[dict[str, Mapping[str, bytes]], dict[str, str]]:
+    """Return what is kept of each other release, and why one cannot be read.
+
+    A release that is not shown may be broken: the pages of this one do not depend on it.
+    """
+    found: dict[str, Mapping[str, bytes]] = {}
+    unreadable: dict[str, str] = {}
+    for version in source.releases():
+        try:
+            if version != shown:
+                found[version] = _kept(source, version)
+        except ReleaseError as error:
+            unreadable[version] = str(error)
+    return found, unreadable
+
+
+def _kept(source: Source, version: str) -> dict[str, bytes]:
+    folder = release_path(version)
+    data = _bytes(source, folder / MANIFEST)
+    manifest = _manifest(data, version)
+    names = [name for name in _KEPT if name in manifest["tables"]]
+    return {MANIFEST: data} | {name: _table(source, folder / name, manifest) for name in names}
 
 
 def _bytes(source: Source, path: PurePosixPath) -> bytes:
@@ -126,7 +160,12 @@ def _bytes(source: Source, path: PurePosixPath) -> bytes:
         raise ReleaseError(f"{path.name} cannot be read ({error.strerror})") from error
 
 
-def _json(data: bytes, name: str) -> Any:
+def table(data: bytes, name: str) -> Any:
+    """Return what a table holds.
+
+    Raises:
+        ReleaseError: it is no JSON.
+    """
     try:
         return strict_json(data)
     except StrictJSONError as error:
@@ -134,7 +173,7 @@ def _json(data: bytes, name: str) -> Any:
 
 
 def _manifest(data: bytes, version: str) -> Manifest:
-    manifest: Manifest = _json(data, MANIFEST)
+    manifest: Manifest = table(data, MANIFEST)
     _require_keys(manifest, Manifest, MANIFEST)
     if manifest["schema"] != RELEASE_SCHEMA:
         raise ReleaseError(f"{MANIFEST} has schema {manifest['schema']}, not {RELEASE_SCHEMA}")
@@ -157,7 +196,7 @@ def _table(source: Source, path: PurePosixPath, manifest: Manifest) -> bytes:
 def _rows(name: str, files: Mapping[str, bytes], kind: type) -> Any:
     if name not in files:
         raise ReleaseError(f"the manifest does not list {name}")
-    rows = _json(files[name], name)
+    rows = table(files[name], name)
     if not isinstance(rows, list):
         raise ReleaseError(f"{name} is not a list")
     for row in rows:

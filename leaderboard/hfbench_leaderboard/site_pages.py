@@ -6,6 +6,7 @@ from functools import cached_property
 from importlib import resources
 from typing import Any, Final
 
+from hfbench_aggregate.comparing.tables import Pooled
 from hfbench_aggregate.tables import MachineRow
 from hfbench_leaderboard.board_view import Board, board_pages, boards
 from hfbench_leaderboard.cell_view import cell_pages
@@ -22,9 +23,14 @@ from hfbench_leaderboard.downloads import csv_files, explorer_columns, links
 from hfbench_leaderboard.feeds import feeds
 from hfbench_leaderboard.findings import Finding, finding_pages, findings
 from hfbench_leaderboard.index import Index, comparison_path
+from hfbench_leaderboard.mode_view import TABLE as MODES
+from hfbench_leaderboard.mode_view import has_modes, mode_pages, modes_path
 from hfbench_leaderboard.pages import Page, View
+from hfbench_leaderboard.pooled_view import pooled_answer, pooled_cells, pooled_csv, pooled_pages
+from hfbench_leaderboard.release_reader import MANIFEST
+from hfbench_leaderboard.releases_view import listed_releases, other_files
 from hfbench_leaderboard.submission_view import SubmissionView, submission_views
-from hfbench_schema.canonical import strict_json
+from hfbench_schema.canonical import sha256_hex, strict_json
 
 SINGLE_PAGES: Final = (
     "index.html",
@@ -38,6 +44,7 @@ SINGLE_PAGES: Final = (
     "coverage.html",
     "submissions.html",
     "release.html",
+    "releases.html",
     "rules.html",
     "method.html",
     "data.html",
@@ -63,26 +70,24 @@ class Site:
         self.findings: list[Finding] = findings(index)
         self.boards: list[Board] = boards(index)
         # Firm ones before provisional ones, and A/A checks last; of these, the newest first.
-        every = index.release.comparisons
-        neighbours = {id(one) for one in index.neighbours}
-        ages = index.ages
+        newest_first = index.newest_first(index.neighbours)
         self.comparisons = sorted(
-            every,
+            index.release.comparisons,
             key=lambda one: (
                 one["same_versions"],
                 one["provisional"] is not None,
-                -ages.get(one["candidate"], -1),
-                id(one) not in neighbours,
-                -ages.get(one["baseline"], -1),
-                -len(one["cells"]),
+                *newest_first(one),
             ),
         )
 
     def pages(self) -> Iterator[Page]:
         """Yield all pages."""
         yield from comparison_pages(self.index, self.margin)
+        yield from pooled_pages(self.index, self.margin)
         yield from cell_pages(self.index)
-        yield from board_pages(self.index, self.boards)
+        modes = {one: modes_path(one) for one in self.boards if has_modes(self.index, one)}
+        yield from board_pages(self.index, self.boards, modes)
+        yield from mode_pages(self.index, self.boards)
         yield from finding_pages(self.index, self.findings)
         yield from coverage_pages(self.index)
         yield from map(self._submission, self._sittings)
@@ -96,6 +101,7 @@ class Site:
             "coverage.html": self._coverage,
             "submissions.html": self._submissions,
             "release.html": self._release,
+            "releases.html": self._releases,
             "rules.html": _rules,
             "data.html": self._data,
         }
@@ -105,7 +111,10 @@ class Site:
 
     def _single(self, name: str, view: View) -> Page:
         # Few, and soon made: they are made anew by every build of another release.
-        return Page(name, name, [self.index.release.manifest, name], lambda: view)
+        release = self.index.release
+        others = {version: sha256_hex(one[MANIFEST]) for version, one in release.others.items()}
+        inputs = [release.manifest, name, others, dict(release.unreadable)]
+        return Page(name, name, inputs, lambda: view)
 
     def files(self) -> dict[str, bytes]:
         """Return what lies beside the pages, by path: feeds, tables, and what modules read."""
@@ -117,30 +126,59 @@ class Site:
         tables["links.json"] = links(self.index, paths)
         return {
             **feeds(self.findings, as_of),
+            **other_files(self.index.release),
             **{f"data/{version}/tables/{name}": data for name, data in tables.items()},
         }
 
     @cached_property
     def _csv(self) -> dict[str, bytes]:
-        return csv_files(self.index, self.findings)
+        of_machines = [one for one in self.findings if not one.is_pooled]
+        return csv_files(self.index, of_machines) | pooled_csv(self.index)
 
     def _overview(self) -> View:
+        leading = self._leading
+        pooled, shown = self.index.pooled, 0 if leading else 1
+        others = [one for one in pooled if one is not leading]
         view: dict[str, Any] = {
+            "headline": None,
+            "leading": None,
             "first": None,
-            "comparisons": [self._answer(one) for one in self.comparisons[1 : SHOWN + 1]],
+            "pooled": [pooled_answer(one, self.margin) for one in others[:SHOWN]],
+            "pooled_count": len(pooled),
+            "comparisons": [self._answer(one) for one in self.comparisons[shown:][:SHOWN]],
             "others": len(self.comparisons) - 1,
             "findings": self.findings[:SHOWN],
             "finding_count": len(self.findings),
             "boards": self.boards,
             "counts": self._counts(),
         }
-        if self.comparisons:
+        return view | self._first(leading)
+
+    def _first(self, leading: Pooled | None) -> dict[str, Any]:
+        """Return the answer that the overview begins with; nothing if nothing was compared."""
+        if leading:
+            ordered: list[Any] = sorted(leading["cells"], key=reading_order)[:SHOWN]
+            answered = pooled_answer(leading, self.margin)
+            view = {"leading": answered, "cells": pooled_cells(self.index, leading, ordered)}
+        elif self.comparisons:
             first = self.comparisons[0]
-            ordered = sorted(first["cells"], key=reading_order)
-            view["first"] = self._answer(first)
-            view["axis"] = forest_axis(ordered[:SHOWN], self.margin)
-            view["cells"] = cell_views(self.index, first, ordered[:SHOWN])
-        return view
+            ordered = sorted(first["cells"], key=reading_order)[:SHOWN]
+            answered = self._answer(first)
+            view = {"first": answered, "cells": cell_views(self.index, first, ordered)}
+        else:
+            return {}
+        axis = forest_axis(ordered, self.margin)
+        return view | {"headline": answered["headline"], "axis": axis}
+
+    @property
+    def _leading(self) -> Pooled | None:
+        """The comparison across contributors that answers first, if none is of a newer version."""
+        newest = self.index.pooled[:1]
+        if not newest or newest[0]["same_versions"] or not newest[0]["tested"]:
+            return None
+        sides = [one["candidate"] for one in (*newest, *self.comparisons[:1])]
+        ages = [self.index.ages.get(side, -1) for side in sides]
+        return newest[0] if ages[0] >= ages[-1] else None
 
     def _answer(self, comparison: Any) -> dict[str, Any]:
         return answer(self.index, comparison, self.margin)
@@ -155,11 +193,18 @@ class Site:
         }
 
     def _leaderboard(self) -> View:
-        return {"boards": self.boards, "has_ranks": "ranks.json" in self.index.tables}
+        return {
+            "boards": self.boards,
+            "has_ranks": "ranks.json" in self.index.tables,
+            "has_modes": MODES in self.index.tables,
+        }
 
     def _compare(self) -> View:
         listed = [self._answer(one) for one in self.comparisons[:LISTED]]
-        return {"comparisons": listed, "total": len(self.comparisons)}
+        pooled = [pooled_answer(one, self.margin) for one in self.index.pooled[:LISTED]]
+        return {"comparisons": listed, "total": len(self.comparisons), "pooled": pooled} | {
+            "has_pooled": "pooled.json" in self.index.tables,
+        }
 
     def _costs(self) -> View:
         return {"most": COSTS, "machine_titles": self._titles()}
@@ -202,6 +247,9 @@ class Site:
         return Page(
             f"submission/{name}.html", "submission.html", inputs, lambda: {"submission": sitting}
         )
+
+    def _releases(self) -> View:
+        return {"releases": listed_releases(self.index.release)}
 
     def _release(self) -> View:
         notes = self.index.release.notes

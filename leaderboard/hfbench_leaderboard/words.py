@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from datetime import timedelta
 
+from hfbench_aggregate.comparing.tables import Pooled
 from hfbench_aggregate.environments import environment_of
 from hfbench_aggregate.tables import Comparison
 from hfbench_aggregate.wording import difference, short_names
@@ -128,6 +129,11 @@ def q_value(q: float | None) -> str:
     return "<0.001" if q < 0.001 else f"{q:.3f}"
 
 
+def places(low: int, high: int) -> str:
+    """Write an interval of ranks: `1`, `2 to 4`."""
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
 def moment(text: str) -> str:
     """Write `2026-11-23T13:05:09Z` as `2026-11-23 13:05 UTC`."""
     return f"{parse_moment(text):%Y-%m-%d %H:%M} UTC"
@@ -180,17 +186,19 @@ def cell_name(cell_id: str) -> tuple[str, str]:
     return cell.model, ", ".join(rest)
 
 
-def headline(comparison: Comparison, margin: float) -> str:
-    """Answer in one sentence: is the candidate faster?"""
+def headline(comparison: Comparison | Pooled, margin: float, lacking: str = "process runs") -> str:
+    """Answer in one sentence: is the candidate faster? `lacking` is what a cell has too few of."""
     candidate = difference(comparison["baseline"], comparison["candidate"])[1]
     baseline = short_names(comparison["baseline"], comparison["candidate"])[0]
     tally = Counter(cell["verdict"] for cell in comparison["cells"])
     if comparison["same_versions"]:
-        return _check_sentence(comparison["baseline"].split(", ")[0], tally)
+        return _check_sentence(comparison["baseline"].split(", ")[0], tally, lacking)
     if not tally:
         return f"No cell was measured under both {candidate} and {baseline}."
     if tally["slower"] or tally["faster"]:
         return _change_sentence(baseline, candidate, tally)
+    if tally["insufficient"] == tally.total():
+        return f"Too few {lacking} to say whether {candidate} is faster than {baseline}."
     return _no_change_sentence(baseline, candidate, tally, margin)
 
 
@@ -207,8 +215,6 @@ def _change_sentence(baseline: str, candidate: str, tally: Counter[str]) -> str:
 def _no_change_sentence(baseline: str, candidate: str, tally: Counter[str], margin: float) -> str:
     """Claim equivalence where it is proven, and no more than that."""
     total = tally.total()
-    if tally["insufficient"] == total:
-        return f"Too few process runs to say whether {candidate} is faster than {baseline}."
     if not tally["equivalent"]:
         return f"Cannot tell whether {candidate} is faster than {baseline}{_rest(tally, ': ')}."
     where = _in_cells(tally["equivalent"], total)
@@ -216,11 +222,11 @@ def _no_change_sentence(baseline: str, candidate: str, tally: Counter[str], marg
     return f"{candidate} is as fast as {baseline} {where}, to within {percent(margin)}{rest}."
 
 
-def _check_sentence(environment: str, tally: Counter[str]) -> str:
-    # A cell without enough process runs shows nothing, neither a difference nor its absence.
+def _check_sentence(environment: str, tally: Counter[str], lacking: str) -> str:
+    # A cell without enough of them shows nothing, neither a difference nor its absence.
     total, differing = tally.total() - tally["insufficient"], tally["slower"] + tally["faster"]
     if not total:
-        return f"A/A check: too few process runs to compare {environment} with itself."
+        return f"A/A check: too few {lacking} to compare {environment} with itself."
     if differing:
         cells = counted(total, "cell")
         return f"A/A check failed: {environment} differs from itself in {differing} of {cells}."

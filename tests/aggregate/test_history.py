@@ -17,7 +17,9 @@ from tests.aggregate.made_up_machines import (
     written,
 )
 
-from hfbench_aggregate.history.series import index_series, pooled_series
+from hfbench_aggregate.history.rows import series_rows
+from hfbench_aggregate.history.series import Series, index_series, levelled_series, pooled_series
+from hfbench_aggregate.statistics.constants import DEFAULT_SITTING_SD
 
 GPT2 = ("--cell", "*/gpt2/*")
 SINCE = "4.55.0"
@@ -153,8 +155,8 @@ def test_what_a_fast_machine_did_not_measure_does_not_look_slow() -> None:
     x = np.stack([effect[None] - 1.0, effect[None] + 1.0])
     x[0, 0, 6] = np.nan
     x[1, 0, 1] = np.nan
-    series, used = pooled_series(x)
-    np.testing.assert_allclose(series[0], effect, atol=1e-9)
+    pooled, used = pooled_series([Series(one, np.zeros((1, 8, 8))) for one in x])
+    np.testing.assert_allclose(pooled.x[0], effect, atol=1e-9)
     assert used.all()
 
 
@@ -162,7 +164,50 @@ def test_a_version_with_few_cells_does_not_choose_the_index() -> None:
     x = np.log(np.arange(1.0, 25.0).reshape(4, 6))
     x[1:, 5] = np.nan
     x[3, 0] = np.nan
-    series, matched = index_series(x)
+    index, matched = index_series(Series(x, np.zeros((4, 6, 6))))
     assert matched.tolist() == [True, True, True, False]
-    np.testing.assert_allclose(series[0, :5], x[:3, :5].mean(axis=0))
-    assert np.isnan(series[0, 5])
+    np.testing.assert_allclose(index.x[0, :5], x[:3, :5].mean(axis=0))
+    assert np.isnan(index.x[0, 5])
+
+
+def test_sittings_that_overlap_in_one_version_are_brought_to_one_level() -> None:
+    """Three sittings of four versions, 5 % apart, no noise: only the true effects are left."""
+    effect = np.array([[0.0, 0, 0, 0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]])
+    x = np.full((3, 1, 10), np.nan)
+    for sitting in range(3):
+        own = slice(3 * sitting, 3 * sitting + 4)
+        x[sitting, 0, own] = effect[0, own] + 0.05 * sitting
+    series = levelled_series(x, np.array([1e-4]))
+    np.testing.assert_allclose(np.diff(series.x), np.diff(effect), atol=1e-9)
+    # The ends hang together by two versions that two sittings share each: each adds its error.
+    ends = np.array([-1.0, *np.zeros(8), 1.0])
+    assert ends @ series.covariance[0] @ ends == pytest.approx(6e-4)
+
+
+def test_versions_that_no_sitting_ties_together_stay_as_they_were_measured() -> None:
+    x = np.full((3, 1, 3), np.nan)
+    x[range(3), 0, range(3)] = (0.0, 0.2, 0.1)
+    series = levelled_series(x, np.array([1e-4]))
+    np.testing.assert_allclose(series.x[0], (0.0, 0.2, 0.1))
+    np.testing.assert_allclose(series.covariance[0], np.eye(3) * (1e-4 + DEFAULT_SITTING_SD**2))
+
+
+def test_what_overlapping_sittings_make_look_like_a_change_is_not_called() -> None:
+    """Four sittings in a row measure four versions each, and share one: no version differs."""
+    rng = np.random.default_rng(20_261)
+    x, cells, error = np.full((4, 300, 13), np.nan), 300, 0.01
+    for sitting in range(4):
+        own = slice(3 * sitting, 3 * sitting + 4)
+        x[sitting, :, own] = rng.normal(0, error, (cells, 4)) + rng.normal(0, 0.02)
+    series = levelled_series(x, np.full(cells, error**2))
+    names = [f"5.{minor}.0" for minor in range(13)]
+    nowhere = np.full(series.x.shape, np.nan)
+    rows = series_rows([str(n) for n in range(cells)], [1] * cells, names, series, nowhere)
+    changes = [change for row in rows for change in row["changes"]]
+    assert len(changes) > 30
+    assert not any(change["called"] for change in changes)
+    series.x[:60, 6:] += 0.08
+    rows = series_rows([str(n) for n in range(cells)], [1] * cells, names, series, nowhere)
+    found = [any(change["called"] for change in row["changes"]) for row in rows]
+    assert sum(found[:60]) > 50
+    assert sum(found[60:]) <= 3

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from tests.aggregate.conftest import NEW, OLD, Document, Maker
-from tests.aggregate.made_up_machines import community
+from tests.aggregate.made_up_machines import community, versions_document
 from tests.aggregate.places import Dataset, Folder, Place
 from tests.aggregate.test_compare_and_release import SLOWER, call
 from tests.hub import fixtures
@@ -296,6 +296,13 @@ def test_what_contributors_found_together_is_pooled_and_its_changes_explained(
     notes = (folder / "releases" / FIRST / "NOTES.md").read_text()
     assert "## Across contributors" in notes
     assert "3 contributors: 1 slower" in notes
+    findings = strict_json((folder / "releases" / FIRST / "findings.json").read_bytes())
+    kinds = [row["device_class"] for row in findings]
+    assert kinds == ["CPU x86_64"] + [None] * (len(kinds) - 1)
+    assert len(kinds) > 1
+    assert (findings[0]["contributors"], findings[0]["machine_key"]) == (3, None)
+    flat = pq.read_table(folder / "releases" / FIRST / "pooled.parquet").to_pylist()
+    assert _parts(flat, pooled["cells"][0]) == pooled["cells"]
     retracted(place, names[0])
     publish(place.open())
     rows = [row for row in changes(place) if row["table"] == "pooled.json"]
@@ -305,6 +312,26 @@ def test_what_contributors_found_together_is_pooled_and_its_changes_explained(
     assert "verdicts of smoke-1 | CPU x86_64 | " in call("diff", folder, FIRST, SECOND).output
     for version in (FIRST, SECOND):
         assert not rebuild(newest(place.open()), version).differing
+
+
+def test_a_release_says_since_which_version(folder: Path, maker: Maker) -> None:
+    place = Folder(folder)
+    taken(place, versions_document(maker, 0, "4.55.0"))
+    publish(place.open())
+    (group,) = read_published(newest(place.open()), FIRST).table("history.json")
+    series = {row["cell"].split("/")[1]: row for row in group["series"]}
+    (change,) = series["gpt2"]["changes"]
+    assert (change["version"], change["previous"], change["called"]) == ("4.55.0", "4.54.0", True)
+    assert series["bert-base"]["changes"] == []
+    point = series["gpt2"]["points"][0]
+    assert point["low_ms"] < point["ms"] < point["high_ms"]
+    flat = pq.read_table(folder / "releases" / FIRST / "history.parquet").to_pylist()
+    assert [row["ms"] for row in flat if "/gpt2/" in row["cell"]] == [
+        row["ms"] for row in series["gpt2"]["points"]
+    ]
+    (row,) = pq.read_table(folder / "releases" / FIRST / "change_points.parquet").to_pylist()
+    assert _parts([row], change) == [change]
+    assert not rebuild(newest(place.open()), FIRST).differing
 
 
 def test_what_was_erased_since_limits_what_can_be_told(folder: Path, maker: Maker) -> None:

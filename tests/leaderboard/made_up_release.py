@@ -21,9 +21,11 @@ VIT = "smoke/vit-tiny/torch-eager/cpu/fp32/b1-s197"
 CONSTANTS = {
     "ALPHA": 0.05,
     "EQUIVALENCE_MARGIN": 0.03,
+    "LEAST_CONTRIBUTORS": 3,
     "LEAST_EFFECT": 0.01,
     "LEAST_FAMILY_CELLS": 10,
     "LEAST_PROCESS_RUNS": 3,
+    "LEAST_SERIES_VERSIONS": 8,
     "MEMORY_AGREEMENT": 0.01,
     "POWER": 0.8,
     "WINSOR_LEAST_RUNS": 4,

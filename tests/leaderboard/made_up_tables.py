@@ -12,12 +12,43 @@ def further_tables(text: str = "AMD EPYC 7B13, 8 cores") -> dict[str, Any]:
     """Return the tables by file name; `text` stands wherever a stranger's words may."""
     where = {"machine_key": KEY, "machine": text, "suite": "smoke-1"}
     return {
+        "mode_ranks.json": [where | _modes(text)],
+        "pooled.json": [_pooled(text)],
         "ranks.json": [where | _ranks(text)],
         "coverage.json": [where | _coverage(environment) for environment in (OLD, NEW)],
         "findings.json": [where | _finding()],
+        "history.json": [_history(text, [KEY]), _history(text, [KEY, "m1-of-another"])],
         "audit.json": _audit(),
         "diff.json": _diff(text),
         "training.json": [where | _training(text)],
+    }
+
+
+def _pooled(text: str) -> Row:
+    study = {"submitter": text, "machine_key": KEY, "machine": text, "grade": "A", "cells": 2}
+    figures = {"p": 0.001, "q": 0.002, "p_equivalent": 0.9, "detectable": 1.02}
+    slower = figures | {
+        "cell": BERT, "verdict": "slower", "wording": text, "ratio": 1.071, "low": 1.052,
+        "high": 1.09, "selected_low": 1.05, "selected_high": 1.092, "prediction_low": 0.991,
+        "prediction_high": 1.151, "spread": 1.013, "q_heterogeneity": 0.03, "contributors": 3,
+        "process_runs": [30, 30], "flags": [f"screened out: {text}, far slower than the others"],
+    }  # fmt: skip
+    nothing = dict.fromkeys(("ratio", "low", "high", "prediction_low", "prediction_high", "spread"))
+    lacking = {"cell": GPT, "verdict": "insufficient", "contributors": 2, "flags": []}
+    return {
+        "device_class": text,
+        "suite": "smoke-1",
+        "baseline": OLD,
+        "candidate": NEW,
+        "same_versions": False,
+        "studies": [study, study, study | {"submitter": None, "grade": None}],
+        "tested": 1,
+        "index": None,
+        "warnings": [text],
+        "cells": [
+            slower,
+            slower | nothing | dict.fromkeys(figures) | lacking,
+        ],
     }
 
 
@@ -42,6 +73,28 @@ def _ranks(text: str) -> Row:
     }  # fmt: skip
 
 
+def _modes(text: str) -> Row:
+    entry = {"environment": NEW, "process_runs": 5, "contributors": 1, "trust": "self-reported"}
+    unranked = {"low": None, "high": None, "tied_for_first": False}
+    return {
+        "device": "cpu",
+        "model": "bert-base",
+        "precision": "fp32",
+        "metric": "latency",
+        "alike": f"transformers 5.23.0, {text}",
+        "submissions": [SUBMISSION],
+        "common_cells": 1,
+        "unranked": "needs >= 6 cells that all entries measured, has 1",
+        "entries": [entry | unranked | {"name": name} for name in ("torch, eager", text, "xla")],
+        "cells": [
+            {"cell": "bert-base/fp32/b1-s64", "ms": [44.1, 28.1, None], "low": [2, 1, None]}
+            | {"high": [2, 1, None], "process_runs": [5, 5, 0]},
+            {"cell": "bert-base/fp32/b8-s64", "ms": [310.2, None, None], "low": [1, None, None]}
+            | {"high": [1, None, None], "process_runs": [5, 0, 0]},
+        ],
+    }
+
+
 def _coverage(environment: str) -> Row:
     group = {"group": "bert-base/torch-eager/cpu/fp32", "measured": ["b1-s64"], "few": []}
     return {
@@ -62,6 +115,28 @@ def _finding() -> Row:
         "candidate": NEW,
         "cell": BERT,
         "verdict": "slower",
+    }
+
+
+def _history(text: str, machines: list[str]) -> Row:
+    """Return two series: in one an uncertain change point and one that is a finding."""
+    point = {"version": text, "ms": 41.3, "low_ms": None, "high_ms": None}
+    found = {"version": "5.23.0", "previous": "4.57.6", "ratio": 1.07, "low": 1.06, "high": 1.08}
+    change = found | {"p": 0.001, "called": True, "wording": f"7 % slower since {text}"}
+    small = change | {"version": text, "ratio": 1.004, "called": False}
+    series = {"cells": 1, "points": [point], "verdict": "changed", "p": 0.001, "q": 0.002}
+    none = {"verdict": "none_found", "q": 0.7, "wording": "no change found in 8 versions"}
+    return {
+        "machine_keys": machines,
+        "machines": [text for _ in machines],
+        "device_class": text,
+        "suite": "smoke-1",
+        "environment": "torch 2.13.0, Python 3.11",
+        "notes": [text],
+        "series": [
+            series | {"cell": BERT, "wording": change["wording"], "changes": [small, change]},
+            series | none | {"cell": GPT, "changes": []},
+        ],
     }
 
 

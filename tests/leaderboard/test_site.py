@@ -121,6 +121,39 @@ def test_newest_release_is_the_highest_number(tmp_path: Path) -> None:
         read_release(tmp_path, "2026.12.1")
 
 
+def test_all_releases_are_listed_and_a_broken_one_says_so(tmp_path: Path) -> None:
+    write_release(tmp_path / "store", empty_tables(), "2026.9.2", {"diff.json": _DIFF})
+    write_release(tmp_path / "store", empty_tables(), "2026.9.1", {"diff.json": {"age": "another"}})
+    broken = write_release(tmp_path / "store", empty_tables(), "2026.9.10")
+    (broken / "manifest.json").write_text("{")
+    site = built(tmp_path, full_tables())
+    page = markup(site)["releases.html"]
+    text = " ".join(page.text.split())
+    assert (
+        text.index("2026.11.1 shown") < text.index("2026.9.10") < text.index("2026.9.2 not shown")
+    )
+    assert "Cannot be read: manifest.json is not JSON" in text
+    assert "2 submissions more, 0 fewer; 1 rank because of new data" in text
+    assert "tables: releases/2026.9.2 in the store" in text
+    kept = contents(site / "data" / "2026.9.2")
+    assert sorted(kept) == ["NOTES.md", "diff.json", "manifest.json"]
+    assert kept.items() <= contents(tmp_path / "store" / "releases" / "2026.9.2").items()
+    assert all((site / link).is_file() for link in page.links if link.startswith("data/2026.9.2"))
+    older = markup(build_site(tmp_path / "store", tmp_path / "older", "2026.9.2").parent)
+    text = " ".join(older["releases.html"].text.split())
+    assert "These pages show release 2026.9.2." in text
+    assert "2026.11.1 not shown" in text
+
+
+_DIFF = {
+    "added": ["a", "b"],
+    "removed": [],
+    "counts": [{"kind": "rank", "causes": ["new data"], "count": 1}],
+    **dict.fromkeys(("before", "after", "registry_changed", "events"), ""),
+    **dict.fromkeys(("method", "limits", "changes"), ()),
+}
+
+
 def test_manifest_cannot_lead_out_of_the_site(tmp_path: Path) -> None:
     folder = write_release(tmp_path, empty_tables())
     manifest = (folder / "manifest.json").read_text()
@@ -154,6 +187,7 @@ def test_strangers_text_adds_no_markup(tmp_path: Path) -> None:
         assert HOSTILE in hostile[name].text, name
     assert HOSTILE in below(hostile, "cell")
     assert HOSTILE in below(hostile, "compare")
+    assert HOSTILE in below(hostile, "pooled")
 
 
 TOLD = (
@@ -283,6 +317,28 @@ def test_what_else_was_measured_has_its_sections(tmp_path: Path) -> None:
 def test_further_tables_are_shown(tmp_path: Path) -> None:
     pages = markup(built(tmp_path, full_tables(), further_tables()))
     text = {name: " ".join(page.text.split()) for name, page in pages.items()}
+    across = below(pages, "pooled")
+    assert "transformers 5.23.0 is slower than 4.57.6 in 1 of 2 cells; 1 insufficient." in across
+    assert "\N{MINUS SIGN}0.9 %to +15.1 % sd 1.3 %" in across
+    assert "screened out: AMD EPYC 7B13, 8 cores, far slower" in across
+    assert "Each alone: 1 slower" in across
+    assert "+7.1 %, +5.2 to +9.0 %; 3 contributors" in below(pages, "cell")
+    assert "AMD EPYC 7B13, 8 cores, 3 contributors: transformers 5.23.0" in below(pages, "compare")
+    assert "+7.1 % +5.2 to +9.0 %" in text["index.html"]
+    assert text["regressions.html"].index("3 contributors") < text["regressions.html"].index("+6.8")
+    assert "2 change points, the newest versions first" in text["regressions.html"]
+    assert "transformers 5.23.0 after 4.57.6; torch 2.13.0" in text["regressions.html"]
+    cells = below(pages, "cell")
+    assert "On this machine, torch 2.13.0, Python 3.11: 7 % slower since" in cells
+    assert "Over 2 machines, torch 2.13.0, Python 3.11: No change found in 8 versions." in cells
+    assert "Not enough versions of this cell" in cells
+    modes = below(pages, "modes")
+    assert "1 model in one precision and shape each" in modes
+    fastest = (
+        "AMD EPYC 7B13, 8 cores 28.10 ms place 1; 5 process runs torch, eager 44.10 ms place 2"
+    )
+    assert fastest in modes
+    assert "Which way to run each model is fastest" in below(pages, "leaderboard")
     assert "tied for first, 1 to 2" in below(pages, "leaderboard")
     assert "not ranked" in below(pages, "leaderboard")
     assert "--with 'transformers==4.57.6 torch==2.13.0'" in below(pages, "coverage")
@@ -293,10 +349,22 @@ def test_further_tables_are_shown(tmp_path: Path) -> None:
     assert "supported 1.50 (1.45 to 1.55)" in text["training.html"]
     assert "cannot tell 0.4000 points" in text["training.html"]
     feed = (tmp_path / "site" / "feeds" / "regressions.atom").read_text()
+    assert feed.index("on AMD EPYC 7B13, 8 cores, 3 contributors: +7.1") < feed.index("+6.8")
     assert "<updated>2026-10-30T08:00:00Z</updated>" in feed
 
 
-@pytest.mark.parametrize("name", ["ranks.json", "coverage.json", "training.json", "diff.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ranks.json",
+        "coverage.json",
+        "training.json",
+        "diff.json",
+        "pooled.json",
+        "history.json",
+        "mode_ranks.json",
+    ],
+)
 def test_pages_say_which_table_is_missing_and_refuse_one_that_is_broken(
     tmp_path: Path, name: str
 ) -> None:

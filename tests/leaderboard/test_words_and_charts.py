@@ -119,6 +119,18 @@ def test_history_shows_every_process_run_from_left_to_right_and_slower_higher() 
     assert "failed" not in chart
 
 
+def test_history_has_a_line_before_the_version_since_which_it_is_so() -> None:
+    rows: Any = full_tables().cells[:2]
+    columns = [Column(rows[0], "4.57.6"), Column(rows[1], "5.23.0", since="<b>7 % slower</b>")]
+    chart = history_chart(columns, "bert-base")
+    (at, said) = re.findall(
+        r'<line class="unity"[^>]* x1="([\d.]+)%".*?<title>(.*?)</title>', chart
+    )[0]
+    assert 50 < float(at) < 55  # between both halves of what lies right of the axis
+    assert said == "&lt;b&gt;7 % slower&lt;/b&gt;"
+    assert "unity" not in history_chart(columns[:1], "bert-base")
+
+
 def test_history_keeps_failed_process_runs_and_escapes_names() -> None:
     tables: Any = full_tables()
     chart = history_chart([Column(tables.cells[-1], "<b>5.23.0</b>")], "<i>gpt2</i>")

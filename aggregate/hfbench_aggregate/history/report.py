@@ -11,13 +11,13 @@ import numpy as np
 from hfbench_aggregate.comparing.studies import device_class
 from hfbench_aggregate.environments import BUILD, Environment, version_key
 from hfbench_aggregate.history.rows import INDEX, series_rows
-from hfbench_aggregate.history.series import index_series, pooled_series
+from hfbench_aggregate.history.series import Series, index_series, levelled_series, pooled_series
 from hfbench_aggregate.history.tables import HISTORY_SCHEMA, History, HistoryGroup
-from hfbench_aggregate.reduction import Family
+from hfbench_aggregate.reduction import Arm, Family
 from hfbench_aggregate.selection import TRANSFORMERS, SelectionError
 from hfbench_aggregate.sources import Gathered
 from hfbench_aggregate.statistics.centre import centre
-from hfbench_aggregate.statistics.moments import FloatArray
+from hfbench_aggregate.statistics.moments import FloatArray, moments, ratio, winsorise
 from hfbench_aggregate.wording import counted
 
 
@@ -31,12 +31,14 @@ class _Line(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    """One machine's centres: log seconds, shape (cells, versions), NaN where not measured."""
+    """One machine's series, those of `cells` over `versions`."""
 
     family: Family
     cells: list[str]
     versions: list[str]
-    x: FloatArray
+    series: Series
+    half_width: FloatArray
+    """Of the 95 % interval of each centre, NaN where there is none."""
     sizes: list[int]
     """How many cells are in each series: more than one in a suite index."""
     builds: int
@@ -49,19 +51,36 @@ def history(gathered: Gathered, patterns: Sequence[str]) -> History:
     Raises:
         SelectionError: no cell matches, or nothing was measured with transformers.
     """
-    lines: dict[_Line, list[_Measured]] = defaultdict(list)
-    for family in gathered.families():
-        for line, measured in _measured(family, patterns or ("*",)):
-            lines[line].append(measured)
-    if not lines:
+    groups = history_groups(gathered.families(), patterns or ("*",), index=not patterns)
+    if not groups:
         raise SelectionError(_nothing(gathered.families(), patterns))
-    groups = [group for each in lines.items() for group in _groups(*each, index=not patterns)]
     return {
         "schema": HISTORY_SCHEMA,
         "submissions": len(gathered.submissions),
         "notes": gathered.notes,
-        "groups": sorted(groups, key=lambda group: -len(group["machine_keys"])),
+        "groups": groups,
     }
+
+
+def history_rows(families: Sequence[Family]) -> list[HistoryGroup]:
+    """Return what a release holds: the series of all cells, where any of a group is tested."""
+    groups = history_groups(families, index=False)
+    return [group for group in groups if any(one["p"] is not None for one in group["series"])]
+
+
+def history_groups(
+    families: Iterable[Family], patterns: Sequence[str] = ("*",), *, index: bool
+) -> list[HistoryGroup]:
+    """Return the histories of the cells that match, or of the suite index over them.
+
+    Those over several machines come first.
+    """
+    lines: dict[_Line, list[_Measured]] = defaultdict(list)
+    for family in families:
+        for line, measured in _measured(family, patterns):
+            lines[line].append(measured)
+    groups = [group for each in lines.items() for group in _groups(*each, index=index)]
+    return sorted(groups, key=lambda group: -len(group["machine_keys"]))
 
 
 def _nothing(found: Iterable[Family], patterns: Sequence[str]) -> str:
@@ -78,13 +97,35 @@ def _measured(family: Family, patterns: Sequence[str]) -> Iterator[tuple[_Line, 
         ordered = [each for each in environments if BUILD not in _version(each)]
         builds = len(environments) - len(ordered)
         for kind, cells in _by_class(family, ordered, patterns).items():
-            x = np.stack([centre(family.arm(each, cells).x).centre for each in ordered], axis=1)
-            held = np.asarray(~np.isnan(x).all(axis=1))
+            arms = [family.arm(each, cells) for each in ordered]
+            series = _levelled(arms, len(family.submissions))
+            width = np.stack([centre(arm.x).half_width for arm in arms], axis=1)
+            held = np.asarray(~np.isnan(series.x).all(axis=1))
             names = [cell for cell, keep in zip(cells, held.tolist(), strict=True) if keep]
             if names:
                 versions, sizes = list(map(_version, ordered)), [1] * len(names)
-                measured = _Measured(family, names, versions, x[held], sizes, builds)
+                measured = _Measured(
+                    family, names, versions, series.rows(held), width[held], sizes, builds
+                )
                 yield _Line(family.suite_title, rest, kind), measured
+
+
+def _levelled(arms: Sequence[Arm], sittings: int) -> Series:
+    """Return the series of an environment's cells on one machine, one version an arm.
+
+    The error of the centre of a version in a sitting is learnt from all sittings and versions of
+    the cell together: the variance of process runs within them, over how many there are.
+    """
+    shape = (sittings, len(arms[0].x), len(arms))
+    x, counts, squares = np.full(shape, np.nan), np.zeros(shape), np.zeros(shape)
+    for version, arm in enumerate(arms):
+        for sitting in np.unique(arm.sittings[arm.sittings >= 0]).tolist():
+            own = moments(winsorise(np.where(arm.sittings == sitting, arm.x, np.nan)).x)
+            x[sitting, :, version], counts[sitting, :, version] = own.mean, own.count
+            squares[sitting, :, version] = np.nan_to_num(own.squares)
+    df = np.maximum(counts - 1, 0).sum(axis=(0, 2))
+    runs = ratio(counts.sum(axis=(0, 2)), (counts > 0).sum(axis=(0, 2)))
+    return levelled_series(x, ratio(squares.sum(axis=(0, 2)), df * runs))
 
 
 def _by_class(
@@ -125,9 +166,9 @@ def _groups(line: _Line, machines: list[_Measured], *, index: bool) -> Iterator[
 
 def _index_of(machine: _Measured) -> _Measured:
     """Return the suite index of a machine as its only series."""
-    x, matched = index_series(machine.x)
-    size = int(matched.sum())
-    return replace(machine, cells=[INDEX], x=x, sizes=[size])
+    series, matched = index_series(machine.series)
+    width, size = np.full_like(series.x, np.nan), int(matched.sum())
+    return replace(machine, cells=[INDEX], series=series, half_width=width, sizes=[size])
 
 
 def _pooled(line: _Line, machines: list[_Measured]) -> HistoryGroup | None:
@@ -135,7 +176,7 @@ def _pooled(line: _Line, machines: list[_Measured]) -> HistoryGroup | None:
     cells = list(dict.fromkeys(cell for machine in machines for cell in machine.cells))
     found = {version for machine in machines for version in machine.versions}
     versions = sorted(found, key=version_key)
-    x, used = pooled_series(np.stack([_spread(one, cells, versions) for one in machines]))
+    series, used = pooled_series([_spread(one, cells, versions) for one in machines])
     several = used.sum(axis=0) > 1
     if not several.any():
         return None
@@ -148,20 +189,24 @@ def _pooled(line: _Line, machines: list[_Measured]) -> HistoryGroup | None:
         counting[0],
         cells=names,
         versions=versions,
-        x=x[several],
+        series=series.rows(several),
+        half_width=np.full_like(series.x[several], np.nan),
         sizes=[sizes[cell] for cell in names],
         builds=max(one.builds for one in machines),
     )
     return _group(line, counting, whole, len(machines) - len(counting))
 
 
-def _spread(machine: _Measured, cells: list[str], versions: list[str]) -> FloatArray:
-    """Return a machine's centres at the places of all cells and versions."""
+def _spread(machine: _Measured, cells: list[str], versions: list[str]) -> Series:
+    """Return a machine's series at the places of all cells and versions."""
     x = np.full((len(cells), len(versions)), np.nan)
-    rows = {cell: row for row, cell in enumerate(cells)}
+    covariance = np.full((len(cells), len(versions), len(versions)), 0.0)
+    places = {cell: row for row, cell in enumerate(cells)}
+    rows = [places[cell] for cell in machine.cells]
     columns = [versions.index(version) for version in machine.versions]
-    x[np.ix_([rows[cell] for cell in machine.cells], columns)] = machine.x
-    return x
+    x[np.ix_(rows, columns)] = machine.series.x
+    covariance[np.ix_(rows, columns, columns)] = machine.series.covariance
+    return Series(x, covariance)
 
 
 def _group(
@@ -174,7 +219,9 @@ def _group(
         "suite": line.suite,
         "environment": line.environment,
         "notes": list(_notes(machines, measured.builds, left_out)),
-        "series": series_rows(measured.cells, measured.sizes, measured.versions, measured.x),
+        "series": series_rows(
+            measured.cells, measured.sizes, measured.versions, measured.series, measured.half_width
+        ),
     }
 
 

@@ -6,11 +6,13 @@ from typing import Final
 import numpy as np
 
 from hfbench_aggregate.comparison import ratio_of
+from hfbench_aggregate.history.series import Series
 from hfbench_aggregate.history.tables import ChangeRow, SeriesRow
 from hfbench_aggregate.rounding import published
 from hfbench_aggregate.statistics.change_points import ChangePoints, SeriesVerdict, change_points
-from hfbench_aggregate.statistics.constants import LEAST_SERIES_VERSIONS
-from hfbench_aggregate.statistics.moments import FloatArray
+from hfbench_aggregate.statistics.constants import ALPHA, LEAST_EFFECT, LEAST_SERIES_VERSIONS
+from hfbench_aggregate.statistics.moments import BoolArray, FloatArray
+from hfbench_aggregate.statistics.steps import step_q
 from hfbench_aggregate.wording import counted, direction, percent
 
 INDEX: Final = "suite index"
@@ -19,7 +21,11 @@ _MS: Final = 1000.0
 
 
 def series_rows(
-    cells: Sequence[str], sizes: Sequence[int], versions: Sequence[str], x: FloatArray
+    cells: Sequence[str],
+    sizes: Sequence[int],
+    versions: Sequence[str],
+    series: Series,
+    half_width: FloatArray,
 ) -> list[SeriesRow]:
     """Find the change points of all series, which form one family, and return a row for each.
 
@@ -27,20 +33,32 @@ def series_rows(
         cells: what each series is of, INDEX for a whole suite.
         sizes: how many cells are in each.
         versions: their names, in order.
-        x: log seconds, shape (cells, versions), NaN where not measured.
+        series: of these cells over these versions.
+        half_width: of the 95 % interval of each, NaN where there is none.
     """
-    found = change_points(x)
+    x, found = series.x, change_points(series.x)
+    is_large = np.abs(np.expm1(found.theta)) >= LEAST_EFFECT
+    is_certain = (found.low > 0) | (found.high < 0)
+    called = is_large & is_certain & (step_q(found, x, series.covariance) <= ALPHA)
+    with np.errstate(over="ignore"):  # an absurd interval has no end that could be published
+        ms = np.exp([x, x - half_width, x + half_width]) * _MS
     return [
-        _row(row, cell, size, found, versions, x[row])
+        _row(row, cell, size, (found, called), versions, ms[:, row])
         for row, (cell, size) in enumerate(zip(cells, sizes, strict=True))
     ]
 
 
 def _row(
-    row: int, cell: str, size: int, found: ChangePoints, versions: Sequence[str], x: FloatArray
+    row: int,
+    cell: str,
+    size: int,
+    points: tuple[ChangePoints, BoolArray],
+    versions: Sequence[str],
+    ms: FloatArray,
 ) -> SeriesRow:
+    found, called = points
     own = np.flatnonzero(found.cell == row).tolist()
-    changes = [_change(found, point, versions) for point in own]
+    changes = [_change(found, point, bool(called[point]), versions) for point in own]
     verdict = SeriesVerdict(str(found.verdict[row]))
     return {
         "cell": cell,
@@ -50,14 +68,19 @@ def _row(
         "p": published(found.p[row]),
         "q": published(found.q[row]),
         "points": [
-            {"version": version, "ms": published(np.exp(value) * _MS)}
-            for version, value in zip(versions, x, strict=True)
+            {
+                "version": version,
+                "ms": published(middle),
+                "low_ms": published(low),
+                "high_ms": published(high),
+            }
+            for version, (middle, low, high) in zip(versions, ms.T, strict=True)
         ],
         "changes": changes,
     }
 
 
-def _change(found: ChangePoints, point: int, versions: Sequence[str]) -> ChangeRow:
+def _change(found: ChangePoints, point: int, called: bool, versions: Sequence[str]) -> ChangeRow:
     row: ChangeRow = {
         "version": versions[found.version[point]],
         "previous": versions[found.previous[point]],
@@ -65,6 +88,7 @@ def _change(found: ChangePoints, point: int, versions: Sequence[str]) -> ChangeR
         "low": ratio_of(found.low[point]),
         "high": ratio_of(found.high[point]),
         "p": published(found.p_point[point]),
+        "called": called,
         "wording": "",
     }
     row["wording"] = _change_wording(row)
@@ -76,10 +100,10 @@ def _change_wording(row: ChangeRow) -> str:
     if ratio is None:
         return f"changed in {row['version']}"
     text = f"{direction(ratio)} since {row['version']}"
-    if low is None or high is None:
-        return text
-    near, far = sorted((low, high), key=lambda end: abs(end - 1))
-    return f"{text} ({percent(near - 1)} to {percent(far - 1)})"
+    if low is not None and high is not None:
+        near, far = sorted((low, high), key=lambda end: abs(end - 1))
+        text += f" ({percent(near - 1)} to {percent(far - 1)})"
+    return text if row["called"] else f"{text}, too small or too uncertain to be a finding"
 
 
 def _wording(verdict: SeriesVerdict, versions: int, changes: Sequence[ChangeRow]) -> str:

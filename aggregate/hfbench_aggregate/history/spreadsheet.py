@@ -17,6 +17,8 @@ _COLUMNS: Final = (
     "verdict",
     "version",
     "ms",
+    "low_ms",
+    "high_ms",
     "change",
     "low",
     "high",

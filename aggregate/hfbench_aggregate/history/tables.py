@@ -1,4 +1,4 @@
-"""What `hfbench-aggregate history --format json` prints.
+"""What `hfbench-aggregate history --format json` prints, and a release has in `history.json`.
 
 Ratios are after over before, above 1 is slower; what cannot be computed is null.
 """
@@ -9,17 +9,25 @@ HISTORY_SCHEMA: Final = "urn:hfbench:schema:history:1"
 
 
 class VersionPoint(TypedDict):
-    """One version: its typical time, over several machines the geometric mean of theirs."""
+    """One version: its typical time, over several machines the geometric mean of theirs.
+
+    `low_ms` and `high_ms` bound it at 95 % within its sittings; null over several machines, and of
+    a suite index.
+    """
 
     version: str
     ms: float | None
+    low_ms: float | None
+    high_ms: float | None
 
 
 class ChangeRow(TypedDict):
     """One change point: `version` is the first at the new level, `previous` the last at the old.
 
     `low` and `high` bound `ratio` at 95 %. They ignore that the version was chosen for its change,
-    and so are slightly too narrow.
+    and so are slightly too narrow. `called` is whether it is a finding: a change of
+    LEAST_EFFECT, as for a verdict, whose interval leaves out 1, and which the error of measuring
+    does not explain.
     """
 
     version: str
@@ -28,6 +36,7 @@ class ChangeRow(TypedDict):
     low: float | None
     high: float | None
     p: float | None
+    called: bool
     wording: str
 
 
