@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
+from hfbench_aggregate.aliases import Aliases, counted_as
 from hfbench_aggregate.release_tables import FindingRow
 from hfbench_aggregate.statistics.verdict import Verdict
 from hfbench_aggregate.tables import ComparedCell, Comparison
@@ -46,6 +47,22 @@ def finding_id(comparison: Comparison, cell: ComparedCell) -> str:
     names = ("machine_key", "suite", "baseline", "candidate")
     about = [*(comparison[name] for name in names), cell["cell"], cell["verdict"]]  # type: ignore[literal-required]
     return document_sha256(about)[:_ID_DIGITS]
+
+
+def under(aliases: Aliases, findings: Sequence[FindingRow]) -> list[FindingRow]:
+    """Return earlier findings named by the machine keys that count now, what was said last first.
+
+    So none is new, or gone, because its machine has another key.
+    """
+    ordered = sorted(findings, key=lambda row: parse_moment(row["since_at"]), reverse=True)
+    return [_renamed(row, aliases) if row["machine_key"] in aliases else row for row in ordered]
+
+
+def _renamed(row: FindingRow, aliases: Aliases) -> FindingRow:
+    found: Any = {**row, "machine_key": counted_as(row["machine_key"], aliases)}
+    found["id"] = finding_id(found, found)
+    renamed: FindingRow = found
+    return renamed
 
 
 def _row(

@@ -1,19 +1,25 @@
-"""What the machine key leaves out and yet may move a timing: shown where it varies.
+"""The machines of submissions, and what varies between the submissions of one.
 
-Kernel, driver or memory make no other machine. Pooled over a value that changed, a comparison is
-about the mixture, and whoever reads it must be told.
+Kernel, driver or memory make no other machine, but may move a timing, and under aliases even facts
+of the machine key vary. Pooled over a value that changed, a comparison is about the mixture, and
+whoever reads it must be told.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from hfbench_aggregate.environments import Environment, environment_of
 from hfbench_aggregate.loading import Accepted
 from hfbench_aggregate.pairs import Pair
+from hfbench_aggregate.reduction import machine_of
+from hfbench_aggregate.tables import AliasRow, MachineRow
+from hfbench_schema.machine_key import machine_title
 from hfbench_schema.submission import Machine, Submission
 
 _MOST_VALUES: Final = 4
 _Facts = Mapping[str, set[str]]
+_NOT_RECORDED: Final = "not recorded"
 
 
 def _drivers(machine: Machine) -> str | None:
@@ -21,11 +27,37 @@ def _drivers(machine: Machine) -> str | None:
     return " + ".join(sorted(map(str, found))) or None
 
 
+def _accelerators(machine: Machine) -> str:
+    found = [f"{a['vendor']} {a['name']} {a['memory_gib']} GiB" for a in machine["accelerators"]]
+    return " + ".join(found) or "none"
+
+
+def _virtualised(machine: Machine) -> str:
+    return {True: "yes", False: "no", None: "cannot be told"}[machine["virtualised"]]
+
+
+def _of_machine(read: Callable[[Machine], object], document: Submission) -> object:
+    return read(document["machine"])
+
+
 def _client(document: Submission) -> str:
     return f"{document['client']['name']} {document['client']['version']}"
 
 
-_FACTS: Final[Mapping[str, Callable[[Submission], object]]] = {
+_IN_THE_KEY: Final[Mapping[str, Callable[[Machine], object]]] = {
+    "architecture": lambda machine: machine["architecture"],
+    "processor": lambda machine: machine["cpu"]["name"],
+    "processor vendor": lambda machine: machine["cpu"].get("vendor", _NOT_RECORDED),
+    "processor family": lambda machine: machine["cpu"].get("family", _NOT_RECORDED),
+    "processor model": lambda machine: machine["cpu"].get("model", _NOT_RECORDED),
+    "physical cores": lambda machine: machine["cpu"]["physical_cores"],
+    "logical cores": lambda machine: machine["cpu"]["logical_cores"],
+    "usable cores": lambda machine: machine["usable_cores"],
+    "virtualised": _virtualised,
+    "accelerators": _accelerators,
+}
+"""What `hfbench_schema.machine_key` hashes, for people: it varies under aliases alone."""
+_BESIDE_IT: Final[Mapping[str, Callable[[Submission], object]]] = {
     "driver": lambda document: _drivers(document["machine"]),
     "OS": lambda document: document["machine"]["os"],
     "kernel": lambda document: document["machine"].get("kernel"),
@@ -34,6 +66,49 @@ _FACTS: Final[Mapping[str, Callable[[Submission], object]]] = {
     "NUMA nodes": lambda document: document["machine"].get("numa_nodes"),
     "client": _client,
 }
+_FACTS: Final[Mapping[str, Callable[[Submission], object]]] = {
+    **{name: partial(_of_machine, read) for name, read in _IN_THE_KEY.items()},
+    **_BESIDE_IT,
+}
+
+
+def machine_rows(submissions: Iterable[Accepted]) -> list[MachineRow]:
+    """Return one row a machine key under which submissions count, sorted."""
+    found: dict[str, list[Accepted]] = {}
+    for submission in submissions:
+        found.setdefault(submission.machine_key, []).append(submission)
+    return [_machine_row(key, found[key]) for key in sorted(found)]
+
+
+def _machine_row(key: str, submissions: Sequence[Accepted]) -> MachineRow:
+    facts = machine_of(submissions)
+    row: MachineRow = {
+        "machine_key": key,
+        "title": machine_title(facts),
+        "facts": facts,
+        "submissions": [one.sha256 for one in submissions],
+    }
+    others = sorted({one.own_machine_key for one in submissions} - {key})
+    if others:
+        row["aliases"] = [_alias_row(other, submissions, facts) for other in others]
+    return row
+
+
+def _alias_row(key: str, submissions: Sequence[Accepted], facts: Machine) -> AliasRow:
+    """Return the row of an alias of the machine that has these submissions and facts."""
+    own = [one for one in submissions if one.own_machine_key == key]
+    latest = own[-1].document["machine"]
+    return {
+        "machine_key": key,
+        "reason": own[-1].aliases[key]["reason"],
+        "differing": [
+            f"{name} {read(latest)} / {read(facts)}"
+            for name, read in _IN_THE_KEY.items()
+            if read(latest) != read(facts)
+        ],
+        "facts": latest,
+        "submissions": [one.sha256 for one in own],
+    }
 
 
 def machine_differences(pair: Pair) -> str | None:
@@ -60,7 +135,7 @@ def listed(values: set[str]) -> str:
     """Write values in order, at most four by name, as in `6.1, 6.12 and 6.8`."""
     shown = sorted(values)[:_MOST_VALUES]
     more = len(values) - len(shown)
-    *others, last = [*shown, *([f"{more} more"] if more else [])] or ["not recorded"]
+    *others, last = [*shown, *([f"{more} more"] if more else [])] or [_NOT_RECORDED]
     return f"{', '.join(others)} and {last}" if others else last
 
 

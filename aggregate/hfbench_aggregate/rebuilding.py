@@ -7,6 +7,7 @@ from hfbench_aggregate.archive import Archive
 from hfbench_aggregate.ledger import read_ledger
 from hfbench_aggregate.manifest import (
     MANIFEST,
+    aliases_of,
     method_differences,
     present_libraries,
     trusted_of,
@@ -71,6 +72,7 @@ def _inputs(published: Published) -> Inputs:
         previous=_followed(published),
         archive=archive,
         libraries=manifest["libraries"],
+        aliases=aliases_of(manifest),
     )
 
 

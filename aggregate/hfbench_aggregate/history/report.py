@@ -91,7 +91,7 @@ def _by_class(
     family: Family, environments: Sequence[Environment], patterns: Sequence[str]
 ) -> dict[str, list[str]]:
     """Return the cells that match a pattern by device class."""
-    machine = family.submissions[-1].document["machine"]
+    machine = family.machine
     found: dict[str, list[str]] = defaultdict(list)
     for cell in family.cells(*environments):
         if any(fnmatchcase(cell, pattern) for pattern in patterns):
