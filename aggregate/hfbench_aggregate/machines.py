@@ -131,6 +131,18 @@ def varying_facts(submissions: Iterable[Accepted]) -> list[str]:
     return [f"{name} {listed(found[name])}" for name in _FACTS if len(found[name]) > 1]
 
 
+def alias_remark(submissions: Sequence[Accepted]) -> str | None:
+    """Say that submissions of several machine keys count as one machine, and what varies.
+
+    As in `m1-... and m1-... count as one machine: processor A and B`; None for one key.
+    """
+    keys = {submission.own_machine_key for submission in submissions}
+    if len(keys) < 2:
+        return None
+    varying = ", ".join(varying_facts(submissions))
+    return f"{listed(keys)} count as one machine: {varying or 'its facts are the same'}"
+
+
 def listed(values: set[str]) -> str:
     """Write values in order, at most four by name, as in `6.1, 6.12 and 6.8`."""
     shown = sorted(values)[:_MOST_VALUES]

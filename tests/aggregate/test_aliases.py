@@ -7,20 +7,24 @@ from typing import Any
 import pytest
 from tests.aggregate.conftest import NEW, Document, Maker
 from tests.aggregate.engine.made_up_store import from_documents, from_index, released, take
-from tests.aggregate.made_up_machines import BOTH, call, compared, written
+from tests.aggregate.made_up_machines import BOTH, call, compared, versions_document, written
+from tests.aggregate.made_up_training import AMP, FP32, Trainer, Truth
 from tests.aggregate.test_corroboration import accepted
 
 from hfbench_aggregate.aliases import Aliases, read_aliases
 from hfbench_aggregate.changes import EVERYWHERE, items
-from hfbench_aggregate.loading import aliased
+from hfbench_aggregate.history.report import history
+from hfbench_aggregate.loading import Accepted, aliased
 from hfbench_aggregate.publication import publish
 from hfbench_aggregate.published import read_published
 from hfbench_aggregate.rebuilding import rebuild
 from hfbench_aggregate.reduction import families
 from hfbench_aggregate.release import tables_of
 from hfbench_aggregate.snapshot import newest
+from hfbench_aggregate.sources import Gathered
 from hfbench_aggregate.stores.local import LocalStore
 from hfbench_aggregate.stores.store import StoreError
+from hfbench_aggregate.training.report import training_rows
 from hfbench_aggregate.trust import Trusted
 from hfbench_schema.canonical import strict_json
 from hfbench_schema.machine_key import machine_key
@@ -173,6 +177,51 @@ def test_data_that_came_under_an_alias_takes_both_causes(folder: Path, maker: Ma
     told = diff(folder, FIRST, SECOND)
     verdicts = {tuple(row["causes"]) for row in told["changes"] if row["kind"] == "verdict"}
     assert verdicts == {("new data", "alias")}
+
+
+def as_one(first: Document, second: Document) -> tuple[list[Accepted], str, str]:
+    """Return sittings of two keys that are one machine, its key, and what is said of that."""
+    second["machine"]["virtualised"] = None
+    keys = [key_of(document) for document in (first, second)]
+    held = [
+        Accepted(document["sitting"]["id"], "", "ada", document)  # type: ignore[arg-type]
+        for document in (first, second)
+    ]
+    told = f"{' and '.join(sorted(keys))} count as one machine: virtualised cannot be told and yes"
+    return aliased(held, {keys[1]: {"is": keys[0], "reason": REASON}}), keys[0], told
+
+
+def test_a_training_report_says_that_keys_count_as_one() -> None:
+    trainer = Trainer()
+    documents = [trainer.document({FP32: Truth(), AMP: Truth(step_ms=13)}) for _ in range(2)]
+    held, key, told = as_one(*documents)
+    (group,) = training_rows(held)
+    assert group["machine_key"] == key
+    assert any(text.startswith(told) for text in group["warnings"])
+    assert len(training_rows(aliased(held, {}))) == 2
+
+
+def test_a_history_says_that_keys_count_as_one(maker: Maker) -> None:
+    held, key, told = as_one(*(versions_document(maker, 0, "5.0.0") for _ in range(2)))
+    (group,) = history(Gathered(held), ())["groups"]
+    assert group["machine_keys"] == [key]
+    assert any(text.startswith(told) for text in group["notes"])
+
+
+def test_a_finding_is_not_new_because_its_machine_has_another_key(
+    folder: Path, maker: Maker
+) -> None:
+    plain, marked = maker.document(process_runs=2), sitting(maker, MARKED)
+    plain["machine"]["cpu"]["name"] = PLAIN
+    take(folder, plain, marked)
+    publish(LocalStore(folder))
+    say(folder, **{key_of(marked): key_of(plain)})
+    publish(LocalStore(folder))
+    ((old,), (now,)) = (table(folder, version, "findings.json") for version in (FIRST, SECOND))
+    assert (old["machine_key"], now["machine_key"]) == (key_of(marked), key_of(plain))
+    assert (now["since"], now["since_at"]) == (FIRST, old["since_at"])
+    audit = strict_json((folder / "releases" / SECOND / "audit.json").read_bytes())
+    assert (audit["kept"], audit["added"], audit["gone"]) == (1, 0, 0)
 
 
 def test_another_submitter_of_an_alias_corroborates(maker: Maker) -> None:

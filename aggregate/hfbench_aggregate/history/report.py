@@ -13,6 +13,7 @@ from hfbench_aggregate.environments import BUILD, Environment, version_key
 from hfbench_aggregate.history.rows import INDEX, series_rows
 from hfbench_aggregate.history.series import index_series, pooled_series
 from hfbench_aggregate.history.tables import HISTORY_SCHEMA, History, HistoryGroup
+from hfbench_aggregate.machines import alias_remark
 from hfbench_aggregate.reduction import Family
 from hfbench_aggregate.selection import TRANSFORMERS, SelectionError
 from hfbench_aggregate.sources import Gathered
@@ -184,6 +185,7 @@ def _notes(machines: Sequence[_Measured], builds: int, left_out: int) -> Iterato
         yield f"{counted(left_out, 'machine')} left out: too few versions in common with the others"
     if builds:
         yield f"{counted(builds, 'build')} of no release left out: builds have no order"
+    yield from filter(None, (alias_remark(machine.family.submissions) for machine in machines))
     sizes = {size for machine in machines for size in machine.sizes}
     if len(sizes) > 1:
         yield f"the index is over {min(sizes)} to {max(sizes)} cells, as machines measured others"
