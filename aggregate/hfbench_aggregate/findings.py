@@ -59,7 +59,8 @@ def under(aliases: Aliases, findings: Sequence[FindingRow]) -> list[FindingRow]:
 
 
 def _renamed(row: FindingRow, aliases: Aliases) -> FindingRow:
-    found: Any = {**row, "machine_key": counted_as(row["machine_key"], aliases)}
+    found: Any = dict(row)
+    found["machine_key"] = counted_as(found["machine_key"], aliases)
     found["id"] = finding_id(found, found)
     renamed: FindingRow = found
     return renamed

@@ -101,14 +101,17 @@ def _alias_row(key: str, submissions: Sequence[Accepted], facts: Machine) -> Ali
     return {
         "machine_key": key,
         "reason": own[-1].aliases[key]["reason"],
-        "differing": [
-            f"{name} {read(latest)} / {read(facts)}"
-            for name, read in _IN_THE_KEY.items()
-            if read(latest) != read(facts)
-        ],
+        "differing": key_differences(latest, facts),
         "facts": latest,
         "submissions": [one.sha256 for one in own],
     }
+
+
+def key_differences(a: Machine, b: Machine) -> list[str]:
+    """Name the facts of the machine key in which two differ, as in `usable cores 3 / 4`."""
+    return [
+        f"{name} {read(a)} / {read(b)}" for name, read in _IN_THE_KEY.items() if read(a) != read(b)
+    ]
 
 
 def machine_differences(pair: Pair) -> str | None:

@@ -286,6 +286,28 @@ def test_a_key_of_another_version_may_be_named_and_a_reason_must_be(folder: Path
         read_aliases(newest(LocalStore(folder)))
 
 
+def test_candidates_are_listed_until_they_are_aliases(folder: Path, maker: Maker) -> None:
+    plain, marked = sitting(maker, PLAIN), sitting(maker, MARKED, virtualised=None)
+    marked["machine"]["cpu"]["family"] = 6  # which nobody recorded of the plain one
+    narrow, newer = sitting(maker, PLAIN, usable_cores=3), sitting(maker, MARKED)
+    for document, model in ((marked, 143), (newer, 207)):
+        document["machine"]["cpu"]["model"] = model
+    take(folder, plain, marked, narrow, newer)
+    listed = call("machines", folder).output.splitlines()
+    found = [line.split(" may be one machine: ") for line in listed if " may be one " in line]
+    plain_key, marked_key, newer_key = map(key_of, (plain, marked, newer))
+    pairs = {frozenset(line[0].split(" and ")) for line in found}
+    assert pairs == {frozenset((plain_key, marked_key)), frozenset((plain_key, newer_key))}
+    assert all("processor" in differing for _, differing in found)
+    say(folder, **{marked_key: plain_key})
+    listed = call("machines", folder).output.splitlines()
+    assert f"{plain_key}  {PLAIN}, 4 cores, 2 submissions" in listed
+    assert any(
+        line.startswith(f"  alias {marked_key}, 1 submission: {REASON} (") for line in listed
+    )
+    assert not any(line.startswith(marked_key) for line in listed)
+
+
 def test_stores_that_contradict_each_other_are_not_compared(tmp_path: Path, maker: Maker) -> None:
     stores = [tmp_path / name for name in ("here", "there")]
     for store, name in zip(stores, (TWO, THREE), strict=True):
