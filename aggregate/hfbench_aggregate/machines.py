@@ -12,13 +12,14 @@ from typing import Final
 from hfbench_aggregate.environments import Environment, environment_of
 from hfbench_aggregate.loading import Accepted
 from hfbench_aggregate.pairs import Pair
-from hfbench_aggregate.reduction import machine_of
+from hfbench_aggregate.reduction import Family, machine_of
 from hfbench_aggregate.tables import AliasRow, MachineRow
 from hfbench_schema.machine_key import machine_title
 from hfbench_schema.submission import Machine, Submission
 
 _MOST_VALUES: Final = 4
 _Facts = Mapping[str, set[str]]
+_Reads = Mapping[str, Callable[[Submission], object]]
 _NOT_RECORDED: Final = "not recorded"
 
 
@@ -57,7 +58,7 @@ _IN_THE_KEY: Final[Mapping[str, Callable[[Machine], object]]] = {
     "accelerators": _accelerators,
 }
 """What `hfbench_schema.machine_key` hashes, for people: it varies under aliases alone."""
-_BESIDE_IT: Final[Mapping[str, Callable[[Submission], object]]] = {
+_BESIDE_IT: Final[_Reads] = {
     "driver": lambda document: _drivers(document["machine"]),
     "OS": lambda document: document["machine"]["os"],
     "kernel": lambda document: document["machine"].get("kernel"),
@@ -66,7 +67,7 @@ _BESIDE_IT: Final[Mapping[str, Callable[[Submission], object]]] = {
     "NUMA nodes": lambda document: document["machine"].get("numa_nodes"),
     "client": _client,
 }
-_FACTS: Final[Mapping[str, Callable[[Submission], object]]] = {
+_ALL: Final[_Reads] = {
     **{name: partial(_of_machine, read) for name, read in _IN_THE_KEY.items()},
     **_BESIDE_IT,
 }
@@ -119,19 +120,19 @@ def machine_differences(pair: Pair) -> str | None:
 
     As in `the machine varies: kernel 6.1 / 6.8, memory 16 GiB and 32 GiB in both`, baseline first.
     """
-    a, b = (_of_side(pair, side) for side in (pair.baseline, pair.candidate))
+    reads = _ALL if len(_own_keys(pair.family.submissions)) > 1 else _BESIDE_IT
+    a, b = (_facts(_with(side, pair.family), reads) for side in (pair.baseline, pair.candidate))
     texts = [
         f"{name} {_both(a[name], b[name])}"
-        for name in _FACTS
+        for name in reads
         if a[name] != b[name] or len(a[name]) > 1
     ]
     return f"the machine varies: {', '.join(texts)}" if texts else None
 
 
 def varying_facts(submissions: Iterable[Accepted]) -> list[str]:
-    """Return the facts that differ between submissions, as in `kernel 6.1 and 6.8`."""
-    found = _facts(submissions)
-    return [f"{name} {listed(found[name])}" for name in _FACTS if len(found[name]) > 1]
+    """Return the facts beside the key that differ, as in `kernel 6.1 and 6.8`."""
+    return _varying(_facts(submissions, _BESIDE_IT))
 
 
 def alias_remark(submissions: Sequence[Accepted]) -> str | None:
@@ -139,10 +140,10 @@ def alias_remark(submissions: Sequence[Accepted]) -> str | None:
 
     As in `m1-... and m1-... count as one machine: processor A and B`; None for one key.
     """
-    keys = {submission.own_machine_key for submission in submissions}
+    keys = _own_keys(submissions)
     if len(keys) < 2:
         return None
-    varying = ", ".join(varying_facts(submissions))
+    varying = ", ".join(_varying(_facts(submissions, _ALL)))
     return f"{listed(keys)} count as one machine: {varying or 'its facts are the same'}"
 
 
@@ -158,19 +159,27 @@ def _both(a: set[str], b: set[str]) -> str:
     return f"{listed(a)} in both" if a == b else f"{listed(a)} / {listed(b)}"
 
 
-def _of_side(pair: Pair, side: Environment) -> _Facts:
-    return _facts(each for each in pair.family.submissions if _holds(each, side))
+def _own_keys(submissions: Iterable[Accepted]) -> set[str]:
+    return {submission.own_machine_key for submission in submissions}
+
+
+def _with(side: Environment, family: Family) -> list[Accepted]:
+    return [each for each in family.submissions if _holds(each, side)]
 
 
 def _holds(submission: Accepted, side: Environment) -> bool:
     return any(environment_of(facts) == side for facts in submission.document["environments"])
 
 
-def _facts(submissions: Iterable[Accepted]) -> _Facts:
+def _varying(facts: _Facts) -> list[str]:
+    return [f"{name} {listed(values)}" for name, values in facts.items() if len(values) > 1]
+
+
+def _facts(submissions: Iterable[Accepted], reads: _Reads) -> _Facts:
     """Collect the values of each fact, what is not recorded left out."""
-    found: dict[str, set[str]] = {name: set() for name in _FACTS}
+    found: dict[str, set[str]] = {name: set() for name in reads}
     for submission in submissions:
-        for name, read in _FACTS.items():
+        for name, read in reads.items():
             value = read(submission.document)
             found[name] |= {str(value)} if value is not None else set()
     return found

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 from tests.aggregate.conftest import NEW, Document, Maker
 from tests.aggregate.engine.made_up_store import from_documents, from_index, released, take
-from tests.aggregate.made_up_machines import BOTH, call, compared, versions_document, written
+from tests.aggregate.made_up_machines import (
+    BOTH,
+    call,
+    community,
+    compared,
+    versions_document,
+    written,
+)
 from tests.aggregate.made_up_training import AMP, FP32, Trainer, Truth
 from tests.aggregate.test_corroboration import accepted
 
@@ -15,6 +22,7 @@ from hfbench_aggregate.aliases import Aliases, read_aliases
 from hfbench_aggregate.changes import EVERYWHERE, items
 from hfbench_aggregate.history.report import history
 from hfbench_aggregate.loading import Accepted, aliased
+from hfbench_aggregate.machines import key_differences
 from hfbench_aggregate.publication import publish
 from hfbench_aggregate.published import read_published
 from hfbench_aggregate.rebuilding import rebuild
@@ -284,6 +292,37 @@ def test_a_key_of_another_version_may_be_named_and_a_reason_must_be(folder: Path
     path.write_text(json.dumps({"aliases": {ONE: {"is": TWO, "reason": " "}}}))
     with pytest.raises(StoreError, match=f"aliases/{ONE}/reason: .*Mend the file"):
         read_aliases(newest(LocalStore(folder)))
+
+
+@pytest.mark.parametrize(
+    ("machine", "cpu"),
+    [
+        ({"architecture": "aarch64"}, {}),
+        ({"usable_cores": 3}, {}),
+        ({"virtualised": None}, {}),
+        ({"accelerators": [{"vendor": "NVIDIA", "name": "L4", "memory_gib": 24}]}, {}),
+        ({}, {"name": MARKED}),
+        ({}, {"vendor": "AuthenticAMD"}),
+        ({}, {"family": 6}),
+        ({}, {"model": 143}),
+        ({}, {"physical_cores": 2}),
+        ({}, {"logical_cores": 4}),
+    ],
+)
+def test_no_fact_of_the_key_differs_unseen(
+    maker: Maker, machine: dict[str, Any], cpu: dict[str, Any]
+) -> None:
+    plain = maker.document()["machine"]
+    other = {**plain, "cpu": {**plain["cpu"], **cpu}, **machine}
+    assert machine_key(plain) != machine_key(other)  # type: ignore[arg-type]
+    assert len(key_differences(plain, other)) == 1  # type: ignore[arg-type]
+
+
+def test_machines_that_are_two_are_not_said_to_differ(tmp_path: Path, maker: Maker) -> None:
+    """Their keys say so; what is said of contributors is what the keys do not."""
+    report = compared(written(tmp_path / "documents", *community(maker, 3)))
+    (pooled,) = report["pooled"]
+    assert not any("processor" in text for text in pooled["warnings"])
 
 
 def test_candidates_are_listed_until_they_are_aliases(folder: Path, maker: Maker) -> None:
