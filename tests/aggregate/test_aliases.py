@@ -285,9 +285,16 @@ def test_what_no_alias_may_say_is_refused(
     assert not (folder / "releases").exists()
 
 
-def test_a_key_of_another_version_may_be_named_and_a_reason_must_be(folder: Path) -> None:
-    say(folder, **{ONE: "m2-0123456789abcdef"})
-    assert read_aliases(newest(LocalStore(folder)))[ONE]["is"] == "m2-0123456789abcdef"
+def test_a_key_of_another_version_may_be_named_and_a_reason_must_be(
+    folder: Path, maker: Maker
+) -> None:
+    """Nothing has come yet under the key that counts: the alias alone tells of the machine."""
+    plain, later = sitting(maker, PLAIN), "m2-0123456789abcdef"
+    take(folder, plain)
+    say(folder, **{key_of(plain): later})
+    listed = call("machines", folder).output
+    assert listed.startswith(f"{later}  {PLAIN}, 4 cores, 1 submission\n  alias {key_of(plain)}")
+    assert "(its facts are those shown)" in listed
     path = folder / "registry" / "hardware.json"
     path.write_text(json.dumps({"aliases": {ONE: {"is": TWO, "reason": " "}}}))
     with pytest.raises(StoreError, match=f"aliases/{ONE}/reason: .*Mend the file"):

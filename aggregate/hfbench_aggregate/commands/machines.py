@@ -38,7 +38,7 @@ def _listed(rows: "Sequence[MachineRow]") -> Iterator[str]:
         yield f"{row['machine_key']}  {row['title']}, {count}"
         for alias in row.get("aliases", []):
             count = counted(len(alias["submissions"]), "submission")
-            differing = ", ".join(alias["differing"]) or "the facts are the same"
+            differing = ", ".join(alias["differing"]) or "its facts are those shown"
             yield f"  alias {alias['machine_key']}, {count}: {alias['reason']} ({differing})"
 
 
