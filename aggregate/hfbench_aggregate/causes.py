@@ -1,10 +1,11 @@
 """Why two releases differ: each change by the causes that it takes, found by making releases anew.
 
 A cause is one of what differs between their inputs (submissions that came, submissions that count
-no more, the registry) or between the methods. Taken by itself into the older release, or out of
-the newer one, it is a cause of what then changes: a counterfactual release tells. What is said of
-one machine follows from its own submissions, so that each machine is asked by itself, and only
-where there is more than one cause to choose from. Only this hfbench's method is here to ask with.
+no more, the registry, aliases of machines) or between the methods. Taken by itself into the older
+release, or out of the newer one, it is a cause of what then changes: a counterfactual release
+tells. What is said of one machine follows from its own submissions, so that each machine is asked
+by itself, with those that either release takes for the same one, and only where there is more than
+one cause to choose from. Only this hfbench's method is here to ask with.
 Where it gives what both releases say of a row, it speaks for both; where it gives what one of them
 says, it tells a new method from the rest, as far as that goes; where it gives neither, nothing can
 be told.
@@ -15,14 +16,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-from hfbench_aggregate.changes import EVERYWHERE, Item, Tables, Value, items, same
-from hfbench_aggregate.loading import Accepted
+from hfbench_aggregate.aliases import Aliases, counted_as
+from hfbench_aggregate.changes import Item, Tables, Value, items, same
+from hfbench_aggregate.loading import Accepted, aliased
 from hfbench_aggregate.stores.store import StoreError
 from hfbench_aggregate.trust import Trusted
 
 NEW_DATA: Final = "new data"
 RETRACTION: Final = "retraction"
 REGISTRY: Final = "registry"
+ALIAS: Final = "alias"
 METHOD: Final = "new method"
 METHOD_OR_JOINT: Final = "new method, or joint"
 """The method at least; whether other causes would have done so under the other one is not known."""
@@ -30,7 +33,7 @@ UNTOLD: Final = "cannot be told"
 UNEXPLAINED: Final = "not explained: inputs and method are the same"
 
 Make = Callable[[Sequence[Accepted], Trusted], Tables]
-"""Makes the tables of a release from submissions and trusted accounts."""
+"""Makes the tables of a release from submissions, with their aliases, and trusted accounts."""
 Read = Callable[[Iterable[str]], list[Accepted]]
 """Reads submissions by name, in the order of the ledger; StoreError where one is not there."""
 
@@ -39,11 +42,13 @@ Read = Callable[[Iterable[str]], list[Accepted]]
 class Side:
     """A release as far as causes go.
 
-    `machines` has the machine key of each submission, by its name; `trusted` are the accounts that
-    vouch for some, and `said` is what it says.
+    `machines` has the machine key of each submission's own facts, by its name, and `aliases` says
+    which of them count as others; `trusted` are the accounts that vouch for some, and `said` is
+    what it says.
     """
 
     machines: Mapping[str, str]
+    aliases: Aliases
     trusted: Trusted
     said: Mapping[Item, Value]
 
@@ -52,11 +57,11 @@ class Side:
         """The names of its submissions."""
         return set(self.machines)
 
-    def of(self, machine: str) -> "Side":
-        """Return the part of it that is about one machine, or all of it for EVERYWHERE."""
-        if machine == EVERYWHERE:
+    def of(self, keys: frozenset[str] | None) -> "Side":
+        """Return the part of it that is about machines with these keys, or all of it for None."""
+        if keys is None:
             return self
-        own = {name: key for name, key in self.machines.items() if key == machine}
+        own = {name: key for name, key in self.machines.items() if key in keys}
         return replace(self, machines=own)
 
 
@@ -67,7 +72,7 @@ def causes_of(
 
     Args:
         changes: what differs; the first part of a key is the machine that it is about, or
-            EVERYWHERE.
+            `changes.EVERYWHERE`.
         sides: the older release and the newer one.
         other_method: whether they were made by different methods, or libraries.
         make: makes the tables of releases in between.
@@ -76,15 +81,29 @@ def causes_of(
     before, after = sides
     limits: set[str] = set()
     found: dict[Item, list[str]] = {}
-    for machine in {item.key[0] for item in changes}:
-        own = [item for item in changes if item.key[0] == machine]
-        part = Attribution(before.of(machine), after.of(machine), other_method, make, read)
+    machines = _one_machine(sides)
+    for keys in {machines.get(item.key[0]) for item in changes}:
+        own = [item for item in changes if machines.get(item.key[0]) == keys]
+        part = Attribution(before.of(keys), after.of(keys), other_method, make, read)
         try:
             found |= {item: part.causes(item) for item in own}
         except StoreError as error:
             limits.add(str(error))
             found |= {item: [UNTOLD] for item in own}
     return [found[item] for item in changes], sorted(limits)
+
+
+def _one_machine(sides: tuple[Side, Side]) -> dict[str, frozenset[str]]:
+    """Return with each machine key all those that count as one machine with it in either release.
+
+    Counting as one in the older release and as one in the newer may make a chain.
+    """
+    found: dict[str, frozenset[str]] = {}
+    for key in {key for side in sides for key in side.machines.values()}:
+        names = {key, *(counted_as(key, side.aliases) for side in sides)}
+        whole = frozenset(names).union(*(found[name] for name in names & found.keys()))
+        found |= dict.fromkeys(whole, whole)
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +124,10 @@ class Attribution:
             NEW_DATA: bool(b.names - a.names),
             RETRACTION: bool(a.names - b.names),
             REGISTRY: a.trusted != b.trusted,
+            ALIAS: any(
+                counted_as(key, a.aliases) != counted_as(key, b.aliases)
+                for key in {*a.machines.values(), *b.machines.values()}
+            ),
         }
         return [name for name, there in differs.items() if there]
 
@@ -161,7 +184,8 @@ class Attribution:
             names -= a.names - b.names
         if NEW_DATA in factors:
             names |= b.names - a.names
-        return self.read(names), (b if REGISTRY in factors else a).trusted
+        submissions = aliased(self.read(names), (b if ALIAS in factors else a).aliases)
+        return submissions, (b if REGISTRY in factors else a).trusted
 
     @cached_property
     def _made(self) -> dict[frozenset[str], Mapping[Item, Value]]:

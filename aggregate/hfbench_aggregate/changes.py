@@ -51,12 +51,8 @@ class Item(NamedTuple):
 
 def items(tables: Tables) -> dict[Item, Value]:
     """Return everything that tables say, as far as releases are told apart by it."""
-    trust = {
-        Item(TRUST, "submissions.json", _key(row, ("machine_key", "sha256")), "trust"): row["trust"]
-        for row in tables.get("submissions.json", ())
-    }
     return {
-        **trust,
+        **dict(_trusted(tables.get("submissions.json", ()))),
         **dict(_flat(tables)),
         **dict(_compared(tables.get("comparisons.json", ()))),
         **dict(_pooled(tables.get("pooled.json", ()))),
@@ -84,6 +80,13 @@ def same(a: Value, b: Value) -> bool:
     if isinstance(a, str) or isinstance(b, str) or a is None or b is None:
         return a == b
     return math.isclose(a, b, rel_tol=ROUNDING)
+
+
+def _trusted(submissions: Iterable[Any]) -> Iterator[tuple[Item, Value]]:
+    """Yield tiers by the keys of the submissions' own facts, which no alias changes."""
+    for row in submissions:
+        key = row.get("own_machine_key", row["machine_key"]), row["sha256"]
+        yield Item(TRUST, "submissions.json", key, "trust"), row["trust"]
 
 
 def _flat(tables: Tables) -> Iterator[tuple[Item, Value]]:

@@ -11,6 +11,7 @@ from hfbench_aggregate.commands.executor import EXECUTOR
 from hfbench_aggregate.commands.history import history
 from hfbench_aggregate.commands.intake import intake
 from hfbench_aggregate.commands.ledger import ledger
+from hfbench_aggregate.commands.machines import machines
 from hfbench_aggregate.commands.opened import FINDINGS, STORE, BadInputError, opened
 from hfbench_aggregate.commands.plan import plan
 from hfbench_aggregate.commands.reading import print_texts
@@ -42,6 +43,7 @@ main.add_command(history)
 main.add_command(intake)
 main.add_command(ledger)
 main.add_command(compact)
+main.add_command(machines)
 main.add_command(plan)
 main.add_command(release)
 main.add_command(rebuild)

@@ -74,7 +74,7 @@ def _row(
 
 def _devices(family: Family) -> dict[str, int]:
     """Return how many devices of each kind the machines of a family have; a core is one."""
-    machine = family.submissions[-1].document["machine"]
+    machine = family.machine
     there_are = {"cpu": machine["usable_cores"], "cuda": len(machine["accelerators"])}
     return {name: number * family.nodes for name, number in there_are.items()}
 

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from hfbench_aggregate.aliases import Aliases, alias_differences
 from hfbench_aggregate.archive import Archive
 from hfbench_aggregate.causes import Make, Side, causes_of
 from hfbench_aggregate.changes import FIGURE, KINDS, Item, Tables, Value, changed, items
 from hfbench_aggregate.ledger import Ledger
 from hfbench_aggregate.ledger_entries import ERASED, QUARANTINED, RETRACTED, SUPERSEDED
-from hfbench_aggregate.manifest import method_differences, trusted_of
+from hfbench_aggregate.manifest import aliases_of, method_differences, trusted_of
 from hfbench_aggregate.published import Published
 from hfbench_aggregate.release_tables import ChangeCount, ChangeRow, DiffRow
 from hfbench_aggregate.tables import Manifest
@@ -34,8 +35,16 @@ class Edition:
 
     @property
     def machines(self) -> dict[str, str]:
-        """The machine key of each submission that it counts, by the submission's name."""
-        return {row["sha256"]: row["machine_key"] for row in self.tables["submissions.json"]}
+        """The machine key of the facts of each submission that it counts, by its name."""
+        return {
+            row["sha256"]: row.get("own_machine_key", row["machine_key"])
+            for row in self.tables["submissions.json"]
+        }
+
+    @property
+    def aliases(self) -> Aliases:
+        """Which machine keys count as others."""
+        return aliases_of(self.manifest)
 
     @property
     def trusted(self) -> Trusted:
@@ -68,12 +77,12 @@ def difference(
     said = items(before.tables), items(after.tables)
     found = changed(*said)
     sides = (
-        Side(before.machines, before.trusted, said[0]),
-        Side(after.machines, after.trusted, said[1]),
+        Side(before.machines, before.aliases, before.trusted, said[0]),
+        Side(after.machines, after.aliases, after.trusted, said[1]),
     )
     causes, limits = causes_of(found, sides, bool(method), make, archive.submissions)
     removed = sorted(before.machines.keys() - after.machines.keys())
-    return {
+    diff: DiffRow = {
         "before": before.manifest["version"],
         "after": after.manifest["version"],
         "added": sorted(after.machines.keys() - before.machines.keys()),
@@ -85,6 +94,9 @@ def difference(
         "counts": _counts(found, causes),
         "changes": [_row(item, *said, why) for item, why in zip(found, causes, strict=True)],
     }
+    if aliases := alias_differences(before.aliases, after.aliases):
+        diff["aliases"] = aliases
+    return diff
 
 
 def without_figures(diff: DiffRow) -> DiffRow:

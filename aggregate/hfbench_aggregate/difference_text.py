@@ -32,6 +32,8 @@ def difference_summary(diff: DiffRow) -> Iterator[str]:
     """Yield what differs beside submissions, and how many changes each cause has."""
     if diff["registry_changed"]:
         yield "registry: changed"
+    if "aliases" in diff:
+        yield f"aliases: {', '.join(diff['aliases'])}"
     if diff["method"]:
         yield f"method: {', '.join(diff['method'])}"
     for kind, counts in groupby(diff["counts"], lambda row: row["kind"]):

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from hfbench_aggregate.aliases import Aliases, counted_as
 from hfbench_aggregate.comparing.tables import Pooled
 from hfbench_aggregate.release_tables import FindingRow
 from hfbench_aggregate.statistics.verdict import Verdict
@@ -55,6 +56,23 @@ def finding_id(comparison: Any, cell: Any) -> str:
 
 def _is_pooled(comparison: Any) -> bool:
     return "studies" in comparison
+
+
+def under(aliases: Aliases, findings: Sequence[FindingRow]) -> list[FindingRow]:
+    """Return earlier findings named by the machine keys that count now, what was said last first.
+
+    So none is new, or gone, because its machine has another key.
+    """
+    ordered = sorted(findings, key=lambda row: parse_moment(row["since_at"]), reverse=True)
+    return [_renamed(row, aliases) if row["machine_key"] in aliases else row for row in ordered]
+
+
+def _renamed(row: FindingRow, aliases: Aliases) -> FindingRow:
+    found: Any = dict(row)
+    found["machine_key"] = counted_as(found["machine_key"], aliases)
+    found["id"] = finding_id(found, found)
+    renamed: FindingRow = found
+    return renamed
 
 
 def _row(

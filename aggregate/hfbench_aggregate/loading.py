@@ -1,17 +1,19 @@
 """Reading accepted submissions back: what the ledger knows, if its bytes hash to its name."""
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from hfbench_aggregate.aliases import Aliases, counted_as, read_aliases
 from hfbench_aggregate.ledger import Ledger
 from hfbench_aggregate.snapshot import Snapshot
 from hfbench_aggregate.stores.store import StoreError
 from hfbench_schema import tree
 from hfbench_schema.canonical import StrictJSONError, sha256_hex, strict_json
+from hfbench_schema.machine_key import machine_key
 from hfbench_schema.submission import SUBMISSION_SCHEMA, ProcessRun, Submission, role_of
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Accepted:
     """One accepted submission, with what the ledger says about it.
 
     `document` may be an Outline; `reduced` is then what the index holds of its process runs.
+    `aliases` are those of all machine keys.
     """
 
     sha256: str
@@ -45,6 +48,17 @@ class Accepted:
     submitter: str
     document: Submission
     reduced: ReducedRuns | None = None
+    aliases: Aliases = field(default_factory=dict)
+
+    @property
+    def machine_key(self) -> str:
+        """The machine key under which it counts."""
+        return counted_as(self.own_machine_key, self.aliases)
+
+    @cached_property
+    def own_machine_key(self) -> str:
+        """The machine key of its facts."""
+        return machine_key(self.document["machine"])
 
     @property
     def latency_runs(self) -> "Runs":
@@ -182,13 +196,14 @@ class Documents:
 def accepted_submissions(
     snapshot: Snapshot, ledger: Ledger, executor: "Executor | None" = None
 ) -> list[Accepted]:
-    """Return every accepted submission, in the order of the ledger.
+    """Return every accepted submission, in the order of the ledger, with the store's aliases.
 
     They come from the index of the store, which is brought up to date first: by `executor`, or
     serially.
 
     Raises:
-        StoreError: there is none, or one is missing or not what was accepted.
+        StoreError: there is none, or one is missing or not what was accepted, or the aliases are
+            not what they should be.
         ExecutorError: the executor cannot be used here.
     """
     # Here, so that whoever only reads documents does not load numpy and pyarrow.
@@ -196,20 +211,26 @@ def accepted_submissions(
     from hfbench_aggregate.engine.index import Index
     from hfbench_aggregate.engine.places import index_folder
 
-    documents, name = Documents(snapshot), snapshot.store.name
+    documents, name, aliases = Documents(snapshot), snapshot.store.name, read_aliases(snapshot)
     index = Index(index_folder(name), documents, ledger, executor or serial)
     indexed = index.submissions()
     accepted = []
     for sha256, entry in ledger.accepted().items():
         outline = Outline(indexed[sha256].outline, partial(documents.read, sha256))
         document, reduced = cast(Submission, outline), indexed[sha256]
-        accepted.append(Accepted(sha256, entry["at"], entry["submitter"], document, reduced))
+        came = entry["at"], entry["submitter"]
+        accepted.append(Accepted(sha256, *came, document, reduced, aliases))
     if not accepted:
         raise StoreError(
             f"{name} holds no accepted submission. To take in what was proposed: "
             f"hfbench-aggregate intake {name}"
         )
     return accepted
+
+
+def aliased(submissions: Iterable[Accepted], aliases: Aliases) -> list[Accepted]:
+    """Return submissions with these aliases in place of those that they were read with."""
+    return [replace(submission, aliases=aliases) for submission in submissions]
 
 
 def _parsed(data: bytes, path: PurePosixPath) -> Submission:

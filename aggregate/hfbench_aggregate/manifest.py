@@ -8,6 +8,7 @@ from importlib.metadata import version
 from importlib.resources.abc import Traversable
 from typing import Any, Final
 
+from hfbench_aggregate.aliases import Aliases
 from hfbench_aggregate.ledger import Ledger
 from hfbench_aggregate.loading import Accepted
 from hfbench_aggregate.reduction import Family
@@ -77,6 +78,11 @@ def trusted_of(manifest: Manifest) -> Trusted:
     """Return the accounts that vouched for submissions when a release was made."""
     row = manifest.get("trusted")
     return Trusted(frozenset(row["maintainers"]), row["automation"]) if row else Trusted()
+
+
+def aliases_of(manifest: Manifest) -> Aliases:
+    """Return which machine keys counted as others when a release was made."""
+    return manifest.get("aliases", {})
 
 
 def says_the_same(a: Manifest, b: Manifest) -> bool:

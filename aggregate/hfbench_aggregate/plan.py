@@ -103,7 +103,7 @@ def selected_families(families: Sequence[Family], machine: str, suite: str) -> l
 
     Args:
         families: all of a store.
-        machine: the start of the machine key; empty for all.
+        machine: the start of the machine key, or of an alias of it; empty for all.
         suite: as in `smoke` or `smoke-1`; empty for all.
 
     Raises:
@@ -113,7 +113,7 @@ def selected_families(families: Sequence[Family], machine: str, suite: str) -> l
     found = [
         family
         for family in measured
-        if family.machine_key.startswith(machine)
+        if any(key.startswith(machine) for key in family.machine_keys)
         and suite in ("", family.suite, f"{family.suite}-{family.suite_version}")
     ]
     if not found:

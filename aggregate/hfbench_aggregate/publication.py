@@ -7,6 +7,7 @@ which the next publishing adds before anything else, so that no more than one ca
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from hfbench_aggregate.aliases import read_aliases
 from hfbench_aggregate.archive import Archive
 from hfbench_aggregate.difference import difference, edition_of
 from hfbench_aggregate.engine.executors import Executor, serial
@@ -67,7 +68,16 @@ def _inputs(snapshot: Snapshot, previous: Published | None, executor: Executor) 
     submissions = accepted_submissions(snapshot, ledger, executor)
     trusted, registry_sha256 = registry_of(snapshot)
     archive, libraries = Archive(snapshot, ledger), present_libraries()
-    return Inputs(submissions, ledger, trusted, registry_sha256, previous, archive, libraries)
+    return Inputs(
+        submissions=submissions,
+        ledger=ledger,
+        trusted=trusted,
+        registry_sha256=registry_sha256,
+        previous=previous,
+        archive=archive,
+        libraries=libraries,
+        aliases=read_aliases(snapshot),
+    )
 
 
 def _tag_if_untagged(snapshot: Snapshot, version: str) -> None:

@@ -179,7 +179,7 @@ def _board(
         "machine_key": family.machine_key,
         "machine": family.machine_title,
         "suite": family.suite_title,
-        "device": device_class(family.submissions[-1].document["machine"], device),
+        "device": device_class(family.machine, device),
         "model": None,
         "precision": None,
         "metric": METRIC,

@@ -8,6 +8,7 @@ from hfbench_aggregate.ledger import read_ledger
 from hfbench_aggregate.manifest import (
     MANIFEST,
     SOURCE,
+    aliases_of,
     library_differences,
     present_libraries,
     rule_differences,
@@ -75,6 +76,7 @@ def _inputs(published: Published) -> Inputs:
         previous=_followed(published),
         archive=archive,
         libraries=manifest["libraries"],
+        aliases=aliases_of(manifest),
     )
 
 

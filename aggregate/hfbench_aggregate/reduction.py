@@ -7,7 +7,7 @@ their logarithm may differ in the last bit from processor to processor.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -15,8 +15,8 @@ from hfbench_aggregate.environments import Environment, environment_of
 from hfbench_aggregate.loading import Accepted
 from hfbench_aggregate.run_table import Arm, Place, ReducedRun, RunTable
 from hfbench_aggregate.statistics.constants import LEAST_ITERATIONS
-from hfbench_schema.machine_key import machine_key, machine_title
-from hfbench_schema.submission import SPAWN, EnvironmentFacts, ProcessRun, role_of
+from hfbench_schema.machine_key import machine_title
+from hfbench_schema.submission import SPAWN, EnvironmentFacts, Machine, ProcessRun, role_of
 from hfbench_schema.suites import find_suite
 
 __all__ = ["Arm", "Family", "ReducedRun", "families", "suite_title"]
@@ -54,9 +54,19 @@ class Family:
         return suite_title(self.suite, self.suite_version, self.launch, self.nodes)
 
     @property
+    def machine_keys(self) -> set[str]:
+        """The machine key, and those aliases of it under which something was measured."""
+        return {self.machine_key, *(one.own_machine_key for one in self.submissions)}
+
+    @property
+    def machine(self) -> Machine:
+        """The facts of the machine."""
+        return machine_of(self.submissions)
+
+    @property
     def machine_title(self) -> str:
-        """The machine for people, as the latest submission describes it."""
-        return machine_title(self.submissions[-1].document["machine"])
+        """The machine for people."""
+        return machine_title(self.machine)
 
     @property
     def environments(self) -> list[Environment]:
@@ -98,13 +108,22 @@ def suite_title(name: str, version: int, launch: str, nodes: int = 1) -> str:
     return title if nodes == 1 else f"{title}, {nodes} machines"
 
 
+def machine_of(submissions: Sequence[Accepted]) -> Machine:
+    """Return the facts of a machine as its latest submission tells them.
+
+    Those under an alias are asked only if there are no others.
+    """
+    own = [one for one in submissions if one.own_machine_key == one.machine_key]
+    return (own or submissions)[-1].document["machine"]
+
+
 def families(submissions: Iterable[Accepted]) -> list[Family]:
     """Group submissions by machine key, suite version and how launched, sorted by these."""
     found: dict[tuple[str, str, int, str, int], Family] = {}
     for submission in submissions:
         document, suite = submission.document, submission.document["suite"]
         launch, nodes = document["protocol"]["launch"], document["protocol"].get("nodes", 1)
-        key = (machine_key(document["machine"]), suite["name"], suite["version"], launch, nodes)
+        key = (submission.machine_key, suite["name"], suite["version"], launch, nodes)
         _add(found.setdefault(key, Family(*key)), submission)
     order = sorted(found, key=lambda key: (*key[:3], key[3] != SPAWN, key[4]))
     return [found[key] for key in order]

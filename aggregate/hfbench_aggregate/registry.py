@@ -2,17 +2,14 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
-
-from jsonschema_rs import Draft202012Validator
+from typing import Final
 
 from hfbench_aggregate.ledger import Ledger
 from hfbench_aggregate.ledger_entries import INTAKE_EVENTS, UNKNOWN_SUBMITTER
+from hfbench_aggregate.registry_files import read_registry_file
 from hfbench_aggregate.snapshot import Snapshot
-from hfbench_aggregate.stores.store import StoreError
 from hfbench_aggregate.trust import Trusted
 from hfbench_schema import tree
-from hfbench_schema.canonical import StrictJSONError, strict_json
 from hfbench_schema.timestamps import parse_moment
 
 DOCUMENTS_PER_DAY: Final = 50
@@ -70,14 +67,4 @@ def read_registry(snapshot: Snapshot) -> Registry:
     Raises:
         StoreError: the file is not what it should be.
     """
-    try:
-        found: Any = strict_json(snapshot.read(tree.SUBMITTERS))
-    except FileNotFoundError:
-        return Registry()
-    except StrictJSONError as error:
-        raise StoreError(f"{tree.SUBMITTERS} is no JSON ({error}): restore or mend it") from error
-    problem = next(Draft202012Validator(_SCHEMA).iter_errors(found), None)
-    if problem is not None:
-        place = "/".join(map(str, problem.instance_path)) or "its whole"
-        raise StoreError(f"{tree.SUBMITTERS}, {place}: {problem.message}. Mend the file")
-    return Registry(**found)
+    return Registry(**read_registry_file(snapshot, tree.SUBMITTERS, _SCHEMA))

@@ -6,9 +6,10 @@ that of the newest ledger entry.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from hfbench_aggregate.aliases import Aliases
 from hfbench_aggregate.archive import Archive
 from hfbench_aggregate.audit import audit_row
 from hfbench_aggregate.break_even import break_even_rows
@@ -19,10 +20,11 @@ from hfbench_aggregate.comparison import comparison_of, judge
 from hfbench_aggregate.corroboration import Corroboration, corroborations
 from hfbench_aggregate.coverage import coverage_rows
 from hfbench_aggregate.difference import Edition, difference, edition_of, without_figures
-from hfbench_aggregate.findings import finding_rows
+from hfbench_aggregate.findings import finding_rows, under
 from hfbench_aggregate.history.report import history_rows
 from hfbench_aggregate.ledger import Ledger
-from hfbench_aggregate.loading import Accepted
+from hfbench_aggregate.loading import Accepted, aliased
+from hfbench_aggregate.machines import machine_rows
 from hfbench_aggregate.manifest import MANIFEST, NOTES, new_manifest
 from hfbench_aggregate.notes import release_notes
 from hfbench_aggregate.published import Published
@@ -32,11 +34,10 @@ from hfbench_aggregate.release_tables import FindingRow
 from hfbench_aggregate.resources import energy_rows, memory_rows
 from hfbench_aggregate.selection import version_pairs
 from hfbench_aggregate.statistics.constants import LEAST_CONTRIBUTORS
-from hfbench_aggregate.tables import CorroborationRow, MachineRow, Manifest, SubmissionRow
+from hfbench_aggregate.tables import CorroborationRow, Manifest, SubmissionRow
 from hfbench_aggregate.training.report import training_rows
 from hfbench_aggregate.trust import Trusted, tier
 from hfbench_schema.canonical import canonical_bytes, sha256_hex
-from hfbench_schema.machine_key import machine_key, machine_title
 from hfbench_schema.submission import MEASURED_STATUSES, ROLES
 
 
@@ -48,6 +49,7 @@ class Inputs:
     `ledger` is the one to pin. `trusted` are the accounts that vouch for submissions, as the
     registry says, whose sha256 is `registry_sha256`, None without one. `previous` is the release
     before, if any, and `archive` gives back what counted then. `libraries` are those to name.
+    `aliases` are those to heed, whichever the submissions were read with.
     """
 
     submissions: Sequence[Accepted]
@@ -57,6 +59,7 @@ class Inputs:
     previous: Published | None
     archive: Archive
     libraries: dict[str, str]
+    aliases: Aliases = field(default_factory=dict)
 
 
 def build_release(inputs: Inputs) -> dict[str, bytes]:
@@ -65,17 +68,18 @@ def build_release(inputs: Inputs) -> dict[str, bytes]:
     Raises:
         StoreError: the release before is not what it was.
     """
-    found, previous = families(inputs.submissions), inputs.previous
+    submissions = aliased(inputs.submissions, inputs.aliases)
+    found, previous = families(submissions), inputs.previous
     before = (previous.manifest, previous.sha256) if previous else None
     registry = inputs.trusted, inputs.registry_sha256
-    manifest = new_manifest(
-        inputs.submissions, inputs.ledger, registry, before, inputs.libraries, found
-    )
-    tables = _tables(inputs.submissions, found, inputs.trusted)
+    manifest = new_manifest(submissions, inputs.ledger, registry, before, inputs.libraries, found)
+    if inputs.aliases:
+        manifest["aliases"] = dict(inputs.aliases)
+    tables = _tables(submissions, found, inputs.trusted)
     tables |= _in_view_of_the_last(inputs, manifest, found, tables)
     files = {name: canonical_bytes(table) for name, table in tables.items()}
     files |= parquet_tables(tables)
-    counts = _process_runs(inputs.submissions)
+    counts = _process_runs(submissions)
     files[NOTES] = release_notes(manifest, tables, counts).encode()
     manifest["tables"] = {name: sha256_hex(data) for name, data in sorted(files.items())}
     return {MANIFEST: canonical_bytes(manifest), **files}
@@ -121,7 +125,8 @@ def _in_view_of_the_last(
     """Return findings, audit, and the difference from the release before, if there is one."""
     previous, comparisons = inputs.previous, tables["comparisons.json"]
     titles = {row["machine_key"]: row["title"] for row in tables["machines.json"]}
-    before: list[FindingRow] = previous.table("findings.json") if previous else []
+    said: list[FindingRow] = previous.table("findings.json") if previous else []
+    before = under(inputs.aliases, said)
     now = manifest["version"], manifest["as_of"]
     pooled = tables.get("pooled.json", ())
     findings = finding_rows(comparisons, pooled, titles, now, before)
@@ -157,33 +162,17 @@ def _process_runs(submissions: Sequence[Accepted]) -> dict[str, tuple[int, int]]
     return {role: (tally[role, True], tally[role, False]) for role in held}
 
 
-def machine_rows(submissions: Sequence[Accepted]) -> list[MachineRow]:
-    """Return one row a machine key, with the facts of its latest submission."""
-    rows: dict[str, MachineRow] = {}
-    for submission in submissions:
-        facts = submission.document["machine"]
-        key = machine_key(facts)
-        earlier = rows[key]["submissions"] if key in rows else []
-        rows[key] = {
-            "machine_key": key,
-            "title": machine_title(facts),
-            "facts": facts,
-            "submissions": [*earlier, submission.sha256],
-        }
-    return [rows[key] for key in sorted(rows)]
-
-
 def submission_row(
     submission: Accepted, seen: Corroboration | None, trusted: Trusted
 ) -> SubmissionRow:
     """Return the row of one submission, and who else measured what it did."""
     document = submission.document
     statuses = Counter(status for _, status in submission.statuses.elements())
-    return {
+    row: SubmissionRow = {
         "sha256": submission.sha256,
         "received_at": submission.received_at,
         "submitter": submission.submitter,
-        "machine_key": machine_key(document["machine"]),
+        "machine_key": submission.machine_key,
         "suite": suite_title(
             document["suite"]["name"],
             document["suite"]["version"],
@@ -199,6 +188,9 @@ def submission_row(
         "trust": tier(submission.submitter, seen, trusted),
         "corroboration": _corroboration_row(seen) if seen else None,
     }
+    if submission.own_machine_key != submission.machine_key:
+        row["own_machine_key"] = submission.own_machine_key
+    return row
 
 
 def _corroboration_row(seen: Corroboration) -> CorroborationRow:

@@ -3,7 +3,7 @@
 Rounded and named as in `hfbench_aggregate.tables`.
 """
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class RankedEntry(TypedDict):
@@ -188,9 +188,10 @@ class DiffRow(TypedDict):
     """How a release differs from another, and why: in `diff.json`, from the release before.
 
     `added` and `removed` are submissions by sha256; of `removed`, `events` says what the ledger
-    has of each. `method` lists what differs in how they were computed. `limits` says which causes
-    could not be told apart, and why. `counts` is of all changes; `changes` in a release has no
-    figures, of which `hfbench-aggregate diff` gives each.
+    has of each. `method` lists what differs in how they were computed. `aliases` are the machine
+    keys that count as others than before, left out where none do. `limits` says which causes could
+    not be told apart, and why. `counts` is of all changes; `changes` in a release has no figures,
+    of which `hfbench-aggregate diff` gives each.
     """
 
     before: str
@@ -199,6 +200,7 @@ class DiffRow(TypedDict):
     removed: list[str]
     events: dict[str, str]
     registry_changed: bool
+    aliases: NotRequired[list[str]]
     method: list[str]
     limits: list[str]
     counts: list[ChangeCount]

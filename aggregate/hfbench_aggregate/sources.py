@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from hfbench_aggregate.aliases import Aliases, chained, counted_as, read_aliases
 from hfbench_aggregate.engine.executors import Executor, serial
 from hfbench_aggregate.ledger import read_ledger
 from hfbench_aggregate.ledger_entries import UNKNOWN_SUBMITTER
-from hfbench_aggregate.loading import Accepted, accepted_submissions
+from hfbench_aggregate.loading import Accepted, accepted_submissions, aliased
 from hfbench_aggregate.reduction import Family, families
 from hfbench_aggregate.snapshot import Snapshot, newest
 from hfbench_aggregate.stores.opening import open_store
@@ -52,8 +53,10 @@ class Gathered:
 def gather(addresses: Sequence[str], executor: Executor = serial) -> Gathered:
     """Read every source: a store, a document, or a folder of documents.
 
+    The aliases of the stores hold for all of them.
+
     Raises:
-        SourceError: a document is refused, or there is nothing.
+        SourceError: a document is refused, stores contradict each other, or there is nothing.
         StoreError: a store cannot be read.
         ExecutorError: the executor, which reduces what is new in stores, cannot be used here.
     """
@@ -67,7 +70,7 @@ def gather(addresses: Sequence[str], executor: Executor = serial) -> Gathered:
         raise SourceError(_refusal(desk.refused, len(paths)))
     if not desk.held:
         raise SourceError("\n".join([*desk.notes, "nothing is left to compare"]))
-    return Gathered(list(desk.held.values()), desk.notes)
+    return Gathered(aliased(desk.held.values(), desk.aliases), desk.notes)
 
 
 @dataclass(eq=False)
@@ -77,6 +80,7 @@ class _Desk:
     held: dict[str, Accepted] = field(default_factory=dict)
     refused: dict[Path, Report] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    aliases: Aliases = field(default_factory=dict)
     _sittings: dict[str, str] = field(default_factory=dict)
     _times: dict[str, str] = field(default_factory=dict)
 
@@ -85,8 +89,22 @@ class _Desk:
         ledger = read_ledger(snapshot)
         accepted = accepted_submissions(snapshot, ledger, executor)
         self.held |= {one.sha256: one for one in accepted}
+        self._heed(read_aliases(snapshot), snapshot.name)
         for sha256, entry in ledger.accepted().items():
             self._remember(sha256, entry.get("sitting", ""), entry.get("times", "").split())
+
+    def _heed(self, aliases: Aliases, store: str) -> None:
+        """Heed the aliases of one more store, if they agree with those of the others."""
+        both = {**self.aliases, **aliases}
+        for key in self.aliases:
+            if (was := counted_as(key, self.aliases)) != (now := counted_as(key, both)):
+                raise SourceError(
+                    f"{store} says that {key} is {now}, another store that it is {was}: compare "
+                    f"them one by one"
+                )
+        if problem := chained(both):
+            raise SourceError(f"the aliases of {store} and of another store make {problem}")
+        self.aliases = both
 
     def judge(self, path: Path) -> None:
         """Hold a document, or say why not; one that is held already counts once."""

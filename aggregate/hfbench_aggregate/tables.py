@@ -35,6 +35,10 @@ class TrustedRow(TypedDict):
     automation: dict[str, str]
 
 
+Alias = TypedDict("Alias", {"is": str, "reason": str})
+"""Which machine key another one is, and why, as the registry says."""
+
+
 class Manifest(TypedDict):
     """What a release was made from, and how: enough to rebuild it byte for byte.
 
@@ -42,6 +46,7 @@ class Manifest(TypedDict):
     sha256 of that entry, up to which the ledger is pinned. `previous_sha256` is that of the
     manifest of the release before. `trusted` is what the registry said then, which had the sha256
     `registry_sha256`, null if there was none; releases of the first version have no `trusted`.
+    `aliases` says which machine keys counted as others, by key; where none did, there is none.
     `schemas` names the forms of documents and machine keys. `constants` holds every number behind
     the statistics, seeds too. `tables` holds the sha256 of every other file of the release, by
     file name.
@@ -62,16 +67,36 @@ class Manifest(TypedDict):
     libraries: dict[str, str]
     suites: list[SuiteRow]
     trusted: NotRequired[TrustedRow]
+    aliases: NotRequired[dict[str, Alias]]
     tables: dict[str, str]
 
 
+class AliasRow(TypedDict):
+    """A machine key that counts as that of the row it is in, and why.
+
+    `facts` are those of its latest submission; `differing` says which of those in the key are
+    others, as in `virtualised no / yes`, the alias first.
+    """
+
+    machine_key: str
+    reason: str
+    differing: list[str]
+    facts: Machine
+    submissions: list[str]
+
+
 class MachineRow(TypedDict):
-    """One machine key in `machines.json`."""
+    """One machine key in `machines.json`.
+
+    `facts` are those of its latest submission; of one that has the key itself, if there is any.
+    `submissions` are all that count, those of its `aliases` too; without any, there is no list.
+    """
 
     machine_key: str
     title: str
     facts: Machine
     submissions: list[str]
+    aliases: NotRequired[list[AliasRow]]
 
 
 class CorroborationRow(TypedDict):
@@ -87,13 +112,15 @@ class SubmissionRow(TypedDict):
 
     `statuses` counts process runs by status; `environments` are the labels for people. `trust` is
     one of `trust.TIERS`; `corroboration` is None where nobody else measured the same; releases of
-    the first version have neither.
+    the first version have neither. `own_machine_key` is there where the key of its facts is an
+    alias of `machine_key`.
     """
 
     sha256: str
     received_at: str
     submitter: str
     machine_key: str
+    own_machine_key: NotRequired[str]
     suite: str
     client: str
     started_at: str

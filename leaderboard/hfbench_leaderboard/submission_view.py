@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from hfbench_aggregate.tables import MachineRow, SubmissionRow
+from hfbench_aggregate.tables import AliasRow, MachineRow, SubmissionRow
 from hfbench_aggregate.trust import ATTESTED
 from hfbench_leaderboard.release_reader import Release
 from hfbench_leaderboard.words import TRUST_EXPLANATIONS, counted
@@ -47,11 +47,13 @@ class TrustView:
 class SubmissionView:
     """One submission; `failures` counts the process runs of each.
 
-    `trust` is None in releases that do not tell.
+    `alias` is the machine's key that its own facts make, if it counts under another; `trust` is
+    None in releases that do not tell.
     """
 
     facts: SubmissionRow
     machine: MachineRow
+    alias: AliasRow | None
     failures: list[tuple[Failure, str]]
     trust: TrustView | None
 
@@ -70,12 +72,18 @@ def submission_views(release: Release) -> list[SubmissionView]:
         SubmissionView(
             facts=row,
             machine=machines[row["machine_key"]],
+            alias=_alias(row, machines[row["machine_key"]]),
             failures=failures.get(row["sha256"], []),
             trust=_trust(row, release) if "trust" in row else None,
         )
         for row in release.submissions
     ]
     return sorted(views, key=lambda view: view.facts["started_at"], reverse=True)
+
+
+def _alias(row: SubmissionRow, machine: MachineRow) -> AliasRow | None:
+    own, aliases = row.get("own_machine_key"), machine.get("aliases", [])
+    return next((alias for alias in aliases if alias["machine_key"] == own), None)
 
 
 def _trust(row: SubmissionRow, release: Release) -> TrustView:

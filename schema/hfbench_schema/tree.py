@@ -9,6 +9,7 @@ SUBMISSIONS = PurePosixPath("submissions")
 LEDGER = PurePosixPath("ledger")
 RELEASES = PurePosixPath("releases")
 SUBMITTERS = PurePosixPath("registry/submitters.json")
+HARDWARE = PurePosixPath("registry/hardware.json")
 SUBMISSION_PARTS = PurePosixPath("data/submissions")
 PROCESS_RUN_TABLES = PurePosixPath("data/process_runs")
 

@@ -101,7 +101,7 @@ def _command(pair: Pair, cells: Sequence[str]) -> str | None:
 
 def _by_itself(family: Family, suite: Suite) -> set[str]:
     """Return the cells that the client would choose on such a machine."""
-    accelerators = family.submissions[-1].document["machine"]["accelerators"]
+    accelerators = family.machine["accelerators"]
     devices = ("cpu", "cuda") if accelerators else ("cpu",)
     return {cell.id for cell in suite.cells if cell.device in devices}
 

@@ -131,7 +131,7 @@ def _by_submitter(judged: Judged) -> Iterator[Judged]:
 
 def _by_device(judged: Judged) -> Iterator[tuple[str, Study]]:
     """Yield a study for each class of devices on which both versions took a time."""
-    machine = judged.pair.family.submissions[-1].document["machine"]
+    machine = judged.pair.family.machine
     found: dict[str, list[str]] = {}
     measured = np.isfinite(judged.result.theta).tolist()
     for cell, both in zip(judged.pair.cells, measured, strict=True):

@@ -13,6 +13,7 @@ from hfbench_aggregate.environments import BUILD, Environment, version_key
 from hfbench_aggregate.history.rows import INDEX, series_rows
 from hfbench_aggregate.history.series import Series, index_series, levelled_series, pooled_series
 from hfbench_aggregate.history.tables import HISTORY_SCHEMA, History, HistoryGroup
+from hfbench_aggregate.machines import alias_remark
 from hfbench_aggregate.reduction import Arm, Family
 from hfbench_aggregate.selection import TRANSFORMERS, SelectionError
 from hfbench_aggregate.sources import Gathered
@@ -132,7 +133,7 @@ def _by_class(
     family: Family, environments: Sequence[Environment], patterns: Sequence[str]
 ) -> dict[str, list[str]]:
     """Return the cells that match a pattern by device class."""
-    machine = family.submissions[-1].document["machine"]
+    machine = family.machine
     found: dict[str, list[str]] = defaultdict(list)
     for cell in family.cells(*environments):
         if any(fnmatchcase(cell, pattern) for pattern in patterns):
@@ -231,6 +232,7 @@ def _notes(machines: Sequence[_Measured], builds: int, left_out: int) -> Iterato
         yield f"{counted(left_out, 'machine')} left out: too few versions in common with the others"
     if builds:
         yield f"{counted(builds, 'build')} of no release left out: builds have no order"
+    yield from filter(None, (alias_remark(machine.family.submissions) for machine in machines))
     sizes = {size for machine in machines for size in machine.sizes}
     if len(sizes) > 1:
         yield f"the index is over {min(sizes)} to {max(sizes)} cells, as machines measured others"

@@ -15,7 +15,7 @@ from hfbench_aggregate.reduction import suite_title
 from hfbench_aggregate.stores.store import StoreError
 from hfbench_aggregate.training.arms import ArmKey
 from hfbench_schema.cells import Cell, parse_cell
-from hfbench_schema.machine_key import machine_key, machine_title
+from hfbench_schema.machine_key import machine_title
 from hfbench_schema.submission import SPAWN, ProcessRun, TaskData, Training, role_of
 from hfbench_schema.suites import Model, Suite, TrainingTask, find_suite
 from hfbench_schema.training_figures import Speed, speed
@@ -165,10 +165,9 @@ def training_families(submissions: Iterable[Accepted]) -> list[TrainingFamily]:
 def _families(found: dict[FamilyKey, TrainingFamily], submission: Accepted) -> list[TrainingFamily]:
     """Return the family of each environment of a submission."""
     document, suite = submission.document, _suite(submission)
-    machine, launch = document["machine"], document["protocol"]["launch"]
-    place = (machine_key(machine), suite.name, suite.version, launch)
+    place = (submission.machine_key, suite.name, suite.version, document["protocol"]["launch"])
     keys = [FamilyKey(*place, environment_of(facts)) for facts in document["environments"]]
-    title = machine_title(machine)
+    title = machine_title(document["machine"])
     return [found.setdefault(key, TrainingFamily(key, suite, title)) for key in keys]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from hfbench_aggregate.machines import alias_remark
 from hfbench_aggregate.reduction import failure_flags, watch_flags
 from hfbench_aggregate.statistics.constants import ADVISED_SEEDS
 from hfbench_aggregate.training.arms import BASELINE
@@ -47,6 +48,8 @@ def warnings(group: Group) -> Iterator[str]:
     held = [task["tokenizers"].get(group.key.model) for task in tasks]
     if len({tokenizer["sha256"] for tokenizer in held if tokenizer}) > 1:
         yield "submissions differ in their tokenizer, so that scores and tokens may as well"
+    if remark := alias_remark([*group.submissions.values()]):
+        yield remark
     yield from _unwatched(group)
 
 

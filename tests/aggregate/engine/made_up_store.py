@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.aggregate.conftest import NEW, OLD, Document, Maker, propose
 from tests.aggregate.made_up_training import AMP, FP32, Trainer, Truth
 
+from hfbench_aggregate.aliases import Aliases
 from hfbench_aggregate.archive import Archive
 from hfbench_aggregate.engine.executors import Executor, serial
 from hfbench_aggregate.engine.index import Index
@@ -78,9 +79,12 @@ def from_index(folder: Path, executor: Executor = serial) -> list[Accepted]:
     return accepted_submissions(newest(LocalStore(folder)), ledger_of(folder), executor)
 
 
-def released(folder: Path, submissions: Sequence[Accepted]) -> dict[str, bytes]:
+def released(
+    folder: Path, submissions: Sequence[Accepted], aliases: Aliases | None = None
+) -> dict[str, bytes]:
     """Return the files of a release of these submissions."""
     ledger = ledger_of(folder)
     archive = Archive(newest(LocalStore(folder)), ledger)
     libraries = present_libraries()
-    return build_release(Inputs(submissions, ledger, Trusted(), None, None, archive, libraries))
+    inputs = Inputs(submissions, ledger, Trusted(), None, None, archive, libraries, aliases or {})
+    return build_release(inputs)
