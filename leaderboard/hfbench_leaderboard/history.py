@@ -71,11 +71,11 @@ def _column(
     column: Column, middle: float, width: float, scale: "_Scale", place: int, floor: float
 ) -> str:
     row, at = column.row, f"{middle / 10:.2f}%"
-    row_of_names = "name lower" if place % 2 else "name"
+    kind = "environment lower" if place % 2 else "environment"
     name = column.name
     if len(name) > _LONGEST_NAME:
         name = f"{name[: _LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"
-    drawn = f'<text class="{row_of_names}" x="{at}" y="{round(floor + 15)}" '
+    drawn = f'<text class="{kind}" x="{at}" y="{round(floor + 15)}" '
     drawn += f'text-anchor="middle">{escape(name)}</text>'
     if row["centre_ms"] is not None:
         drawn += _level(column, middle, width, scale)
@@ -159,7 +159,7 @@ class _Scale:
 
     def grid(self) -> str:
         """Draw a line and a label at round times."""
-        step = round_step((self._high - self._low) / 5)
+        step = round_step((self._high - self._low) / 6)
         first, last = math.ceil(self._low / step), math.floor(self._high / step)
         digits = max(0, -math.floor(math.log10(step)))
         drawn = [_axis_label(self._top - 20, "ms")]
