@@ -15,7 +15,14 @@ STORE := build/demo/store
 RESULTS := build/demo/results
 SITE := build/demo/site
 
-.PHONY: demo test check bias rules clean
+# Another Python than that of the tests, for `make pythons`.
+OTHER ?= python3.13
+OTHER_VENV := $(HFBENCH_CACHE)/pythons/$(notdir $(OTHER))
+
+# Tests that measure nothing; the others would disturb each other, and have the machine to themselves.
+BESIDE_EACH_OTHER := $(addprefix tests/,schema hostile fuzz hub aggregate calibration leaderboard)
+
+.PHONY: demo test check pythons bias rules clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/demo.stamp ## measure two transformers versions here, and read the verdict
@@ -30,7 +37,8 @@ demo: $(VENV)/demo.stamp ## measure two transformers versions here, and read the
 	$(BIN)/hfbench-leaderboard build $(STORE) --output $(SITE)
 
 test: check ## lint, types and every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadscope $(BESIDE_EACH_OTHER)
+	$(BIN)/python -m pytest $(foreach part,$(BESIDE_EACH_OTHER),--ignore=$(part))
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -51,6 +59,17 @@ $(VENV)/dev.stamp: pyproject.toml | $(VENV)/bin/pip
 	@echo "== installing hfbench and its tools into $(VENV): about 30 seconds"
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	touch $@ $(VENV)/demo.stamp
+
+pythons: $(OTHER_VENV)/stamp ## make a release and its site with another Python too: OTHER=python3.13
+	$(BIN)/python -m pytest tests/test_two_pythons.py -rs
+
+# Of the same libraries: what is compared is Python.
+$(OTHER_VENV)/stamp: pyproject.toml $(VENV)/dev.stamp
+	$(OTHER) -m venv --clear $(OTHER_VENV)
+	$(BIN)/pip freeze --exclude-editable > $(OTHER_VENV)/versions.txt
+	PIP_CONSTRAINT=$(OTHER_VENV)/versions.txt \
+	    $(OTHER_VENV)/bin/pip install --quiet --editable '.[leaderboard]'
+	touch $@
 
 bias: $(VENV)/dev.stamp ## compare hfbench with a bare timing loop
 	$(BIN)/python -m benchmarks.harness_bias

@@ -256,7 +256,7 @@ def trainings() -> Iterator[Document]:
         }
 
 
-class _AttributedStore(LocalStore):
+class AttributedStore(LocalStore):
     """A folder that knows who proposed what, as the Hub does."""
 
     def __init__(self, root: Path) -> None:
@@ -287,7 +287,7 @@ class _AttributedStore(LocalStore):
 def simulate(folder: Path, size: Size, *, training: bool = True) -> None:
     """Write a store with a release, and the truth beside it."""
     (folder / "proposals").mkdir(parents=True)
-    store = _AttributedStore(folder)
+    store = AttributedStore(folder)
     contributors = [Contributor(number, size) for number in range(size.contributors)]
     documents = [(one.document(), one.name) for one in contributors]
     documents += [(one, "simulated-trainer") for one in trainings()] if training else []

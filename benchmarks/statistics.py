@@ -27,6 +27,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from hfbench_aggregate import statistics as st
+from hfbench_schema.power import Design
 
 ROUNDS = 3
 RAGGED_PAIRS = 5_000
@@ -72,6 +73,7 @@ def level(x: Array) -> object:
 
 
 # How many columns a procedure gets, and the procedure.
+DESIGNS = [Design(process_runs) for process_runs in (3, 5, 10)]
 PROCEDURES: dict[str, tuple[int, Callable[[Array], object]]] = {
     "centre": (5, st.centre),
     "compare_versions": (5, compare),
@@ -83,7 +85,7 @@ PROCEDURES: dict[str, tuple[int, Callable[[Array], object]]] = {
     "change_points": (12, st.change_points),
     "rank_entries": (5, lambda x: st.rank_entries(x.reshape(-1, 10, 5))),
     "split_half_p": (8, st.split_half_p),
-    "process_runs_needed": (1, lambda x: st.process_runs_needed(np.abs(x[:, 0] + 4), 0.03)),
+    "least_effects": (1, lambda x: st.least_effects(DESIGNS, np.abs(x[:, 0] + 4), 0.005, 10.0)),
 }
 
 

@@ -37,7 +37,7 @@ from hfbench_aggregate.wording import (
 )
 
 _MS: Final = 1000.0
-_NOT_INTERLEAVED: Final = "not interleaved: its interval allows for the sittings to differ"
+NOT_INTERLEAVED: Final = "not interleaved: its interval allows for the sittings to differ"
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ def _rows(judged: Judged) -> list[ComparedCell]:
     _, candidate = short_names(pair.baseline.title, pair.candidate.title)
     for place, row in enumerate(rows):
         row["baseline_ms"], row["candidate_ms"] = (published(side[place]) for side in medians)
-        row["flags"] = [_NOT_INTERLEAVED] if apart[place] else []
+        row["flags"] = [NOT_INTERLEAVED] if apart[place] else []
         row["flags"] += _flags(judged, stuck, place)
         row["wording"] = verdict_wording(row, candidate, runs_shortage(row["process_runs"]))
     return rows

@@ -1,8 +1,11 @@
 """The manifest of a release: everything it was made from, so that it can be made again."""
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib import resources
 from importlib.metadata import version
+from importlib.resources.abc import Traversable
 from typing import Any, Final
 
 from hfbench_aggregate.ledger import Ledger
@@ -11,6 +14,7 @@ from hfbench_aggregate.reduction import Family
 from hfbench_aggregate.statistics import constants
 from hfbench_aggregate.tables import RELEASE_SCHEMA, Manifest, SuiteRow
 from hfbench_aggregate.trust import Trusted
+from hfbench_schema.canonical import sha256_hex
 from hfbench_schema.machine_key import MACHINE_KEY_VERSION
 from hfbench_schema.reports import RULES_VERSION
 from hfbench_schema.submission import SUBMISSION_SCHEMA
@@ -23,6 +27,9 @@ MANIFEST: Final = "manifest.json"
 NOTES: Final = "NOTES.md"
 RELATIVE: Final = (NOTES, "audit.json", "diff.json", "findings.json", "findings.parquet")
 """What a release says in view of the one before; the rest follows from its inputs alone."""
+SOURCE: Final = "hfbench source"
+"""Among a manifest's libraries: which build of that version of hfbench it was."""
+_PACKAGES: Final = ("hfbench_aggregate", "hfbench_schema")
 _LIBRARIES: Final = ("hfbench", "numpy", "packaging", "pyarrow", "rfc8785", "scipy")
 
 
@@ -82,9 +89,25 @@ def method_differences(a: Manifest, b: Manifest) -> list[str]:
 
     As in `method 2 / 3`, `LEAST_EFFECT 0.01 / 0.02`, `numpy 2.4.6 / 2.5.0`.
     """
-    found: list[tuple[object, object, str]] = [(a["method_version"], b["method_version"], "method")]
-    for group in ("constants", "libraries", "schemas"):
-        first, second = a[group], b[group]
+    return [*rule_differences(a, b), *library_differences(a, b)]
+
+
+def rule_differences(a: Manifest, b: Manifest) -> list[str]:
+    """Say which of the method's own rules differ: its version, constants, forms of documents."""
+    method = (a["method_version"], b["method_version"])
+    found = [f"method {method[0]} / {method[1]}"] if method[0] != method[1] else []
+    return found + _differing(a, b, ("constants", "schemas"))
+
+
+def library_differences(a: Manifest, b: Manifest) -> list[str]:
+    """Say in which libraries two releases differ, the build of hfbench among them."""
+    return _differing(a, b, ("libraries",))
+
+
+def _differing(a: Manifest, b: Manifest, groups: Sequence[str]) -> list[str]:
+    found: list[tuple[object, object, str]] = []
+    for group in groups:
+        first, second = a[group], b[group]  # type: ignore[literal-required]  # names of groups
         names = sorted(first.keys() | second.keys())
         found += [(first.get(name), second.get(name), name) for name in names]
     return [f"{name} {was} / {now}" for was, now, name in found if was != now]
@@ -92,7 +115,31 @@ def method_differences(a: Manifest, b: Manifest) -> list[str]:
 
 def present_libraries() -> dict[str, str]:
     """Return the versions of everything here that may change a byte of a release."""
-    return {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
+    versions = {"python": platform.python_version(), SOURCE: source_digest()}
+    return versions | {name: version(name) for name in _LIBRARIES}
+
+
+@cache
+def source_digest() -> str:
+    """Return the first 12 digits of the hash of all files that a release may follow from.
+
+    Two builds of one version of hfbench, a checkout and what was released, say, differ in it.
+    """
+    lines = (
+        f"{name}/{path}:{sha256_hex(file.read_bytes())}"
+        for name in _PACKAGES
+        for path, file in _files(resources.files(name))
+    )
+    return sha256_hex("\n".join(sorted(lines)).encode())[:12]
+
+
+def _files(folder: Traversable, path: str = "") -> Iterator[tuple[str, Traversable]]:
+    """Yield the files of a package with their paths in it; what Python compiled is left out."""
+    for entry in folder.iterdir():
+        if entry.is_file():
+            yield f"{path}{entry.name}", entry
+        elif entry.name != "__pycache__":
+            yield from _files(entry, f"{path}{entry.name}/")
 
 
 def _next_version(as_of: str, previous: str | None) -> str:

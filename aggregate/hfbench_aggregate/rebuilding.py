@@ -7,8 +7,10 @@ from hfbench_aggregate.archive import Archive
 from hfbench_aggregate.ledger import read_ledger
 from hfbench_aggregate.manifest import (
     MANIFEST,
-    method_differences,
+    SOURCE,
+    library_differences,
     present_libraries,
+    rule_differences,
     trusted_of,
 )
 from hfbench_aggregate.published import Published, read_published
@@ -49,12 +51,14 @@ def rebuild(snapshot: Snapshot, version: str) -> Rebuilt:
     files = build_release(_inputs(published))
     made: Manifest = strict_json(files[MANIFEST])
     differing = _differing(published, files)
-    method = method_differences(manifest, {**made, "libraries": present_libraries()})
+    here: Manifest = {**made, "libraries": present_libraries()}
+    method, libraries = rule_differences(manifest, here), library_differences(manifest, here)
+    reasons = _reasons(differing, method, libraries, _limits(files)) if differing else []
     return Rebuilt(
         files=len(manifest["tables"]) + 1,
         differing=differing,
-        reasons=_reasons(differing, method, _limits(files)) if differing else [],
-        remarks=[f"made with other libraries: {', '.join(method)}"] if method else [],
+        reasons=reasons,
+        remarks=[f"made with other libraries: {', '.join(libraries)}"] if libraries else [],
     )
 
 
@@ -121,18 +125,31 @@ def _limits(files: Mapping[str, bytes]) -> list[str]:
     return diff["limits"] if diff else []
 
 
-def _reasons(differing: Mapping[str, str], method: list[str], limits: list[str]) -> list[str]:
+def _reasons(
+    differing: Mapping[str, str], method: list[str], libraries: list[str], limits: list[str]
+) -> list[str]:
     """Say why files may differ, the likeliest first."""
     reasons = [f"what changed since the release before: {limit}" for limit in limits]
     if lost := [name for name, how in differing.items() if "after it was made" in how]:
         reasons.append(f"changed after the release was made: {', '.join(lost)}")
     if method:
-        reasons.append(
-            f"made by another method, or other libraries (then / now): {', '.join(method)}"
-        )
-    if all(name.endswith(".parquet") for name in differing.keys() - {MANIFEST}):
+        reasons.append(f"made by another method (then / now): {', '.join(method)}")
+    if libraries:
+        reasons.append(_other_libraries(libraries))
+    parquet = differing.keys() - {MANIFEST}
+    if parquet and all(name.endswith(".parquet") for name in parquet):
         reasons.append("the JSON is the same: only how parquet is written differs")
     return reasons or [
-        "no difference in method or libraries is known: another build of this version of hfbench, "
-        "this processor's arithmetic, or a fault. Please report it"
+        "it was made by this very build of hfbench with these libraries: this processor's "
+        "arithmetic differs, or it is a fault. Please report it"
     ]
+
+
+def _other_libraries(libraries: list[str]) -> str:
+    """Say which libraries differ; where it is hfbench itself alone, how to make sure."""
+    if [name for name in libraries if not name.startswith(SOURCE)]:
+        return f"made with other libraries (then / now): {', '.join(libraries)}"
+    return (
+        f"made by another build of this version of hfbench (then / now): {', '.join(libraries)}. "
+        "To make sure: rebuild with the hfbench that made it"
+    )

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from jinja2 import UndefinedError
 
+from hfbench_leaderboard.feeds import with_address
 from hfbench_leaderboard.index import Index
 from hfbench_leaderboard.pages import Old, Renderer, part_above_foot
 from hfbench_leaderboard.release_reader import MANIFEST, Release, ReleaseError, read_release
@@ -27,11 +28,14 @@ class SiteError(Exception):
     """The site cannot be written; the message says why and what to do."""
 
 
-def build_site(store: Path | Source, output: Path, version: str | None = None) -> Path:
+def build_site(
+    store: Path | Source, output: Path, version: str | None = None, address: str | None = None
+) -> Path:
     """Build the site of a release, the newest by default, and return the path of its first page.
 
     A reader of `output` sees the old site or the new one, never a part of either. Of a site that is
-    there already, pages that would be the same are taken over.
+    there already, pages that would be the same are taken over. `address` is where the site will be:
+    links in feeds are then absolute.
 
     Raises:
         ReleaseError: the release is not there, or not as it was published.
@@ -41,6 +45,7 @@ def build_site(store: Path | Source, output: Path, version: str | None = None) -
     release = read_release(store, version)
     _refuse_strangers(output)
     files = _site_files_or_error(release, _old_pages(output))
+    files |= with_address(files, address) if address else {}
     try:
         with _replaced(output) as folder:
             _write(folder, files)

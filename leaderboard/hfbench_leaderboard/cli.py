@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -30,6 +31,19 @@ class _Store(click.ParamType[Path | str]):
         return Path(_FOLDER.convert(value, param, ctx))
 
 
+class _WebAddress(click.ParamType[str]):
+    """Where a site will be: http or https, and a host."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse what no link could begin with."""
+        found = urlsplit(str(value))
+        if found.scheme not in ("http", "https") or not found.hostname or found.query:
+            self.fail(f"{value!r} is no address of a site; write https://HOST/FOLDER", param, ctx)
+        return str(value)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="hfbench-leaderboard")
 def main() -> None:
@@ -47,12 +61,13 @@ def main() -> None:
     help="Folder of the site.  [default: site, beside the store's folder, or here]",
 )
 @click.option("--release", "version", help="Version to show.  [default: the newest]")
-def build(store: Path | str, output: Path | None, version: str | None) -> None:
+@click.option("--address", type=_WebAddress(), help="Where the site will be, for links in feeds.")
+def build(store: Path | str, output: Path | None, version: str | None, address: str | None) -> None:
     """Build the website of a release in STORE: a folder, or hf://datasets/ORG/NAME."""
     beside = Path() if isinstance(store, str) else store.resolve().parent
     try:
         source = open_address(store) if isinstance(store, str) else store
-        page = build_site(source, output or beside / "site", version)
+        page = build_site(source, output or beside / "site", version, address)
     except (ReleaseError, SiteError, StoreError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
@@ -67,8 +82,8 @@ def build(store: Path | str, output: Path | None, version: str | None) -> None:
 def publish(site: Path, space: str, create: bool) -> None:
     """Publish a built SITE as a static Space on the Hub.
 
-    One commit, of what has changed; data of earlier releases stays. Any other web server takes the
-    folder as it is.
+    One commit, of what has changed; data of earlier releases stays. Links in feeds lead to the
+    Space, unless SITE was built with --address. Any other web server takes the folder as it is.
     """
     try:
         done = publish_site(site, space, create=create)

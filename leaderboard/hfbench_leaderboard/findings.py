@@ -1,24 +1,19 @@
-"""What became slower or faster: the findings of a release, and their feeds."""
+"""What became slower or faster: the findings of a release, and their pages."""
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from xml.etree import ElementTree
 
 from hfbench_aggregate.tables import ComparedCell, Comparison
 from hfbench_aggregate.wording import heading
 from hfbench_leaderboard.index import Index, Place, comparison_path, digest
 from hfbench_leaderboard.pages import Page
 from hfbench_leaderboard.words import cell_name, change, interval
-from hfbench_schema.canonical import canonical_bytes
 
 ROWS: Final = 200
 """Findings on one page."""
-FEED: Final = 100
-"""Findings in a feed, the newest and largest first."""
 CALLED: Final = ("slower", "faster")
-_ATOM: Final = "http://www.w3.org/2005/Atom"
 
 
 @dataclass(frozen=True)
@@ -117,52 +112,3 @@ def _page(index: Index, found: Sequence[Finding], number: int, count: int) -> Pa
 
 def _page_path(number: int) -> str:
     return f"regressions{f'-{number}' if number > 1 else ''}.html"
-
-
-def json_feed(found: Sequence[Finding], as_of: str) -> bytes:
-    """Return the findings as JSON Feed 1.1."""
-    return canonical_bytes(
-        {
-            "version": "https://jsonfeed.org/version/1.1",
-            "title": "hfbench: what became slower or faster",
-            "home_page_url": "../regressions.html",
-            "items": [
-                {
-                    "id": f"urn:hfbench:finding:{one.id}",
-                    "url": f"../{one.path}",
-                    "title": one.title,
-                    "content_text": one.text,
-                    "date_published": one.since or as_of,
-                    "tags": [one.cell["verdict"]],
-                }
-                for one in found[:FEED]
-            ],
-        }
-    )
-
-
-def atom_feed(found: Sequence[Finding], as_of: str) -> bytes:
-    """Return the findings as Atom (RFC 4287)."""
-    feed = ElementTree.Element("feed", {"xmlns": _ATOM})
-    _add(feed, "title", "hfbench: what became slower or faster")
-    _add(feed, "id", "urn:hfbench:findings")
-    _add(feed, "updated", as_of)
-    ElementTree.SubElement(feed, "link", {"rel": "alternate", "href": "../regressions.html"})
-    _add(ElementTree.SubElement(feed, "author"), "name", "hfbench")
-    for one in found[:FEED]:
-        entry = ElementTree.SubElement(feed, "entry")
-        _add(entry, "title", one.title)
-        _add(entry, "id", f"urn:hfbench:finding:{one.id}")
-        _add(entry, "updated", one.since or as_of)
-        ElementTree.SubElement(entry, "link", {"rel": "alternate", "href": f"../{one.path}"})
-        ElementTree.SubElement(entry, "category", {"term": one.cell["verdict"]})
-        _add(entry, "summary", one.text)
-    ElementTree.indent(feed)
-    text: bytes = ElementTree.tostring(feed, encoding="utf-8", xml_declaration=True)
-    return text + b"\n"
-
-
-def _add(parent: ElementTree.Element, name: str, text: str) -> None:
-    """Add an element with a text, without what XML cannot hold."""
-    child = ElementTree.SubElement(parent, name)
-    child.text = "".join(sign for sign in text if sign == "\n" or " " <= sign not in "\ufffe\uffff")

@@ -16,6 +16,7 @@ from huggingface_hub.errors import RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 
 from hfbench_leaderboard.build import BUILD_FILE, FIRST_PAGE
+from hfbench_leaderboard.feeds import with_address
 from hfbench_schema.canonical import sha256_hex
 
 CARD: Final = "README.md"
@@ -68,6 +69,8 @@ def publish_site(site: Path, space: str, *, create: bool = False) -> Published:
         raise PublishError(
             f"there is no {space}, or the token may not see it; to make one, add --create"
         ) from error
+    except PublishError:
+        raise
     except Exception as error:  # the client's own, and those of this HTTP library or that
         raise PublishError(_said(space, error)) from error
 
@@ -94,7 +97,8 @@ def _name(space: str) -> str:
 def _publish(api: HfApi, name: str, files: Mapping[str, bytes], *, create: bool) -> Published:
     if create:
         api.create_repo(name, repo_type="space", space_sdk="static", exist_ok=True)
-    head = api.space_info(name, expand=["sha"]).sha
+    info = api.space_info(name, expand=["sha", "subdomain"])
+    files, head = _addressed(files, info.subdomain or _subdomain(name)), info.sha
     held = {
         entry.path: entry
         for entry in api.list_repo_tree(name, recursive=True, revision=head, repo_type="space")
@@ -109,6 +113,19 @@ def _publish(api: HfApi, name: str, files: Mapping[str, bytes], *, create: bool)
         api.create_commit(name, operations, commit_message=message, repo_type="space",
                           revision="main", parent_commit=head)  # fmt: skip
     return Published(f"{api.endpoint}/spaces/{name}", len(written), len(deleted))
+
+
+def _addressed(files: Mapping[str, bytes], subdomain: str) -> dict[str, bytes]:
+    """Return the files, the links of feeds absolute: the Hub serves a static Space from there."""
+    try:
+        return {**files, **with_address(files, f"https://{subdomain}.static.hf.space")}
+    except ValueError as error:
+        raise PublishError(f"{error}; build the site again") from error
+
+
+def _subdomain(name: str) -> str:
+    """Return the subdomain of a Space of which the Hub says none."""
+    return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def _additions(files: Mapping[str, bytes]) -> Iterator[CommitOperationAdd]:

@@ -19,13 +19,8 @@ from hfbench_leaderboard.comparison_view import (
 )
 from hfbench_leaderboard.coverage_view import coverage_pages, coverage_view
 from hfbench_leaderboard.downloads import csv_files, explorer_columns, links
-from hfbench_leaderboard.findings import (
-    Finding,
-    atom_feed,
-    finding_pages,
-    findings,
-    json_feed,
-)
+from hfbench_leaderboard.feeds import feeds
+from hfbench_leaderboard.findings import Finding, finding_pages, findings
 from hfbench_leaderboard.index import Index, comparison_path
 from hfbench_leaderboard.pages import Page, View
 from hfbench_leaderboard.submission_view import SubmissionView, submission_views
@@ -121,8 +116,7 @@ class Site:
         tables["explorer.json"] = explorer_columns(self.index)
         tables["links.json"] = links(self.index, paths)
         return {
-            "feeds/regressions.atom": atom_feed(self.findings, as_of),
-            "feeds/regressions.json": json_feed(self.findings, as_of),
+            **feeds(self.findings, as_of),
             **{f"data/{version}/tables/{name}": data for name, data in tables.items()},
         }
 

@@ -15,10 +15,10 @@ ALPHA: Final = 0.05
 """Level of every test."""
 POWER: Final = 0.8
 """How often a change is found that counts as detectable: the convention since Cohen (1988)."""
-LEAST_CHANGE: Final = 0.01
+LEAST_EFFECT: Final = 0.01
 """No verdict calls a smaller change, so that nothing is planned for one."""
 LARGEST_CHANGE: Final = 0.5
-LEAST_RUNS: Final = 3
+LEAST_PROCESS_RUNS: Final = 3
 """Process runs that a verdict needs of each version."""
 PPM: Final = 1_000_000
 _CHANGE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,4})?) ?%")
@@ -82,7 +82,7 @@ def detectable_factor(degrees: float) -> float:
 def process_runs_needed(process_sd: float, effect: float, most: int = 10_000) -> int:
     """Return the process runs that each of two interleaved versions needs; `most` if more.
 
-    At least LEAST_RUNS.
+    At least LEAST_PROCESS_RUNS.
 
     Args:
         process_sd: standard deviation of log times between process runs, of both versions.
@@ -95,8 +95,8 @@ def process_runs_needed(process_sd: float, effect: float, most: int = 10_000) ->
         error = process_sd * math.sqrt(design.of_process)
         return detectable(error, design.degrees()) <= effect
 
-    counts = range(LEAST_RUNS, most)
-    return LEAST_RUNS + bisect_left(counts, True, key=is_enough)
+    counts = range(LEAST_PROCESS_RUNS, most)
+    return LEAST_PROCESS_RUNS + bisect_left(counts, True, key=is_enough)
 
 
 def parse_change(text: str) -> int:
@@ -109,10 +109,10 @@ def parse_change(text: str) -> int:
     if found is None:
         raise ValueError(f"{text!r} is no change; write it as in 3% or 2.5%")
     ppm = round(float(found[1]) / 100 * PPM)
-    if not LEAST_CHANGE * PPM <= ppm <= LARGEST_CHANGE * PPM:
+    if not LEAST_EFFECT * PPM <= ppm <= LARGEST_CHANGE * PPM:
         raise ValueError(
             f"{text} cannot be planned for: no verdict calls a change below "
-            f"{100 * LEAST_CHANGE:.0f}%, and one above {100 * LARGEST_CHANGE:.0f}% needs no plan"
+            f"{100 * LEAST_EFFECT:.0f}%, and one above {100 * LARGEST_CHANGE:.0f}% needs no plan"
         )
     return ppm
 

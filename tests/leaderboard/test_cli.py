@@ -28,6 +28,7 @@ def test_errors_are_one_message_and_no_traceback(tmp_path: Path) -> None:
         cases = {
             ("build", str(tmp_path / "nowhere")): (2, "does not exist"),
             ("build", str(tmp_path / "store")): (1, "hfbench-aggregate release"),
+            ("build", str(tmp_path / "store"), "--address", "bench.example"): (2, "https://HOST"),
             ("serve", str(tmp_path / "store")): (1, "hfbench-leaderboard build"),
             ("serve", str(tmp_path), "--port", port): (1, "choose another with --port"),
         }

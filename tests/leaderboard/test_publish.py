@@ -13,6 +13,7 @@ from tests.hub.state import Hub
 from tests.leaderboard.made_up_release import full_tables, write_release
 
 from hfbench_leaderboard.build import BUILD_FILE, build_site
+from hfbench_leaderboard.feeds import ATOM, JSON, with_address
 
 SPACE = "hfbench/board"
 ADDRESS = f"hf://spaces/{SPACE}"
@@ -39,8 +40,10 @@ def commits(hub: Hub) -> int:
 
 
 def shown(site: Path) -> dict[str, bytes]:
-    files = (path for path in site.rglob("*") if path.is_file() and path.name != BUILD_FILE)
-    return {path.relative_to(site).as_posix(): path.read_bytes() for path in files}
+    """Return what the Space is to hold: the site, with links in feeds that lead to the Space."""
+    paths = (path for path in site.rglob("*") if path.is_file() and path.name != BUILD_FILE)
+    files = {path.relative_to(site).as_posix(): path.read_bytes() for path in paths}
+    return files | with_address(files, "https://hfbench-board.static.hf.space")
 
 
 def test_space_shows_the_site_and_only_changes_are_sent(
@@ -92,6 +95,27 @@ def test_failure_is_one_line_and_leaves_the_space_as_it_was(
     assert hub.files(SPACE) == before
     assert publish(site, hub_environment).returncode == 0
     assert hub.files(SPACE)["index.html"] == b"changed"
+
+
+def test_feeds_lead_to_the_space_or_where_the_build_was_told(
+    hub: Hub, hub_environment: Mapping[str, str], site: Path, tmp_path: Path
+) -> None:
+    assert publish(site, hub_environment, "--create").returncode == 0
+    feeds = {name: hub.files(SPACE)[name].decode() for name in (ATOM, JSON)}
+    for name, text in feeds.items():
+        assert f"https://hfbench-board.static.hf.space/{name}" in text
+        assert "https://hfbench-board.static.hf.space/regressions.html" in text
+        assert '"../' not in text
+    build_site(tmp_path / "store", site, address="https://bench.example/board")
+    assert publish(site, hub_environment).returncode == 0
+    feeds = {name: hub.files(SPACE)[name].decode() for name in (ATOM, JSON)}
+    for name, text in feeds.items():
+        assert f"https://bench.example/board/{name}" in text
+        assert "hf.space" not in text
+        (site / name).write_bytes(b"[]")
+        done = publish(site, hub_environment)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+        assert "is no feed of hfbench; build the site again" in done.stderr
 
 
 def test_what_is_no_site_or_no_space_is_refused(

@@ -1,17 +1,14 @@
 """The simulated store: valid documents, known truth, the same bytes, and a label on every page."""
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from benchmarks.simulated_calls import Simulated, tables
 from benchmarks.simulated_store import Size, simulate
 
 from hfbench_leaderboard.build import build_site
 
 SMALL = Size(contributors=8, versions=6, cells=24, process_runs=4)
-Row = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -33,38 +30,22 @@ def test_same_size_gives_the_same_bytes(tmp_path: Path) -> None:
     assert contents(tmp_path / "one") == contents(tmp_path / "other")
 
 
-def table(folder: Path, name: str) -> Any:
-    (release,) = (folder / "store" / "releases").iterdir()
-    return json.loads((release / name).read_bytes())
-
-
-def verdicts(folder: Path) -> Iterator[tuple[float, Row]]:
-    """Yield the true ratio of each cell that was compared within sittings, and what is said of it.
-
-    Between sittings of two contributors their hosts differ too, which is no change of a version.
-    """
-    truth = json.loads((folder / "truth.json").read_bytes())["ratios"]
-    titles = {row["machine_key"]: row["title"] for row in table(folder, "machines.json")}
-    every = table(folder, "comparisons.json")
-    for comparison in (one for one in every if one["design"] == "interleaved"):
-        versions = [comparison[side].split(",")[0].split()[1] for side in ("baseline", "candidate")]
-        for row in comparison["cells"]:
-            ratios = truth[titles[comparison["machine_key"]]].get(row["cell"], {})
-            old, new = (ratios.get(version, 1.0) for version in versions)
-            yield new / old, row
-
-
 def test_planted_changes_are_found_and_hardly_any_others(folder: Path) -> None:
-    found = [(ratio, row) for ratio, row in verdicts(folder) if row["verdict"] != "insufficient"]
-    called = [(ratio, row) for ratio, row in found if row["verdict"] in ("faster", "slower")]
-    right = [(ratio > 1) == (row["verdict"] == "slower") and ratio != 1 for ratio, row in called]
-    large = [row["verdict"] for ratio, row in found if abs(ratio - 1) > 0.04]
+    """Between sittings of two contributors their hosts differ too: no change of a version."""
+    every = list(Simulated.of(folder / "store").verdicts())
+    found = [
+        one for one in every if one.kind == "interleaved" and one.row["verdict"] != "insufficient"
+    ]
+    called = [one for one in found if one.called]
+    large = [one.row["verdict"] for one in found if abs(one.truth) > 0.04]
     assert len(found) > 50
-    assert sum(right) > 5
+    assert len(called) > 5
     # False discoveries are controlled at 5 % on average; among so few, one or two may be false.
-    assert right.count(False) <= 2
+    assert sum(one.false for one in called) <= 2
     assert large
     assert "equivalent" not in large
+    text = "\n".join(tables(every))
+    assert f"{'interleaved':12}{len(found):17}{len(called):17}" in text
 
 
 def test_every_page_says_that_it_is_simulated(folder: Path) -> None:

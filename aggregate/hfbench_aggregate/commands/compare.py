@@ -9,8 +9,9 @@ from hfbench_aggregate.commands.executor import EXECUTOR
 from hfbench_aggregate.commands.opened import FINDINGS
 from hfbench_aggregate.commands.reading import (
     SOURCES,
-    Picture,
     draw,
+    format_option,
+    plot_option,
     print_report,
     print_texts,
     read_sources,
@@ -32,17 +33,8 @@ _FAILING: Final = ("slower", "faster", "inconclusive", "insufficient")
     metavar="VERSION",
     help="What is faster or slower than the baseline. The baseline's again for an A/A comparison.",
 )
-@click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "markdown", "json", "csv"]),
-    default="text",
-    show_default=True,
-    help="Markdown can be pasted into an issue; CSV has a row for each verdict.",
-)
-@click.option(
-    "--plot", type=Picture(), metavar="FILE", help="Draw a forest plot as well: FILE.svg or .png."
-)
+@format_option("Markdown can be pasted into an issue; CSV has a row for each verdict.")
+@plot_option("Draw a forest plot as well: FILE.svg or .png.")
 @click.option(
     "--fail-on",
     "failing",

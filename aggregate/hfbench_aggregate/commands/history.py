@@ -8,8 +8,9 @@ import click
 from hfbench_aggregate.commands.executor import EXECUTOR
 from hfbench_aggregate.commands.reading import (
     SOURCES,
-    Picture,
     draw,
+    format_option,
+    plot_option,
     print_report,
     print_texts,
     read_sources,
@@ -30,17 +31,8 @@ if TYPE_CHECKING:
     help="Cells whose id matches, as in 'inference/bert-*/torch-eager/*'. The suite index, the "
     "geometric mean of all cells that every version has, without it. Repeatable.",
 )
-@click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "markdown", "json", "csv"]),
-    default="text",
-    show_default=True,
-    help="CSV has a row for each version of each series.",
-)
-@click.option(
-    "--plot", type=Picture(), metavar="FILE", help="Draw the series as well: FILE.svg or .png."
-)
+@format_option("CSV has a row for each version of each series.")
+@plot_option("Draw the series as well: FILE.svg or .png.")
 @EXECUTOR
 def history(
     addresses: tuple[str, ...],

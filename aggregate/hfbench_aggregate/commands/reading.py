@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hfbench_aggregate.comparing.tables import Report
     from hfbench_aggregate.history.tables import History
 
+Command = Callable[..., Any]
 SOURCES = click.argument("addresses", metavar="SOURCE...", nargs=-1, required=True)
 
 
@@ -32,6 +33,19 @@ class Picture(click.ParamType[Path]):
         if path.suffix not in (".svg", ".png"):
             self.fail(f"{value} is neither .svg nor .png", param, ctx)
         return path
+
+
+def format_option(told: str) -> Callable[[Command], Command]:
+    """Return the option for the form of a report; `told` says more of it."""
+    kinds = click.Choice(["text", "markdown", "json", "csv"])
+    return click.option(
+        "--format", "output", type=kinds, default="text", show_default=True, help=told
+    )
+
+
+def plot_option(told: str) -> Callable[[Command], Command]:
+    """Return the option for a picture; `told` says of what."""
+    return click.option("--plot", type=Picture(), metavar="FILE", help=told)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ held over.
 - `compare_quality`: scores over seeds, the one input that is no time.
 - `fit_family`: contrasts of the arms of a factorial, as speed-ups, effects and interactions.
 - `payoff`: after how many repetitions a cost is paid back.
-- `detectable_effect`, `process_runs_needed`: how much to measure.
+- `process_noise`, `least_effects`: how much to measure.
 - `contributor_flags` and others in `flags`: what looks wrong in measurements.
 - `aa_rate`, `one_sidedness`, `overlap`: whether a release keeps its own promises.
 - `variance_prior`, `winsorise`, `moments`: the steps these share.
@@ -53,7 +53,7 @@ from hfbench_aggregate.statistics.flags import (
 from hfbench_aggregate.statistics.levelling import Levelled, level_sittings
 from hfbench_aggregate.statistics.moments import Moments, Winsorised, moments, winsorise
 from hfbench_aggregate.statistics.payoff import Payoff, payoff
-from hfbench_aggregate.statistics.power import detectable_effect, process_runs_needed
+from hfbench_aggregate.statistics.planning import ProcessNoise, least_effects, process_noise
 from hfbench_aggregate.statistics.quality import (
     MeanScores,
     QualityComparison,
@@ -94,6 +94,7 @@ __all__ = [
     "Overlap",
     "Payoff",
     "PooledComparison",
+    "ProcessNoise",
     "QualityComparison",
     "QualityVerdict",
     "Ranks",
@@ -115,11 +116,11 @@ __all__ = [
     "compare_quality",
     "compare_versions",
     "contributor_flags",
-    "detectable_effect",
     "drift",
     "effect_coefficients",
     "fit_family",
     "inverse_trigamma",
+    "least_effects",
     "level_sittings",
     "machine_grade",
     "mean_scores",
@@ -129,7 +130,7 @@ __all__ = [
     "payoff",
     "pool_contributors",
     "pooling_variance",
-    "process_runs_needed",
+    "process_noise",
     "rank_entries",
     "rank_suite",
     "sitting_sd",

@@ -2,20 +2,23 @@
 
 "Calibrated" means: chosen on simulated noise profiles (process runs that differ by .3 to 3 %,
 skewed, with spikes, in two modes, drifting) as the value that holds the nominal error rate
-there. Changing one of these changes published verdicts, so a release records them.
+there. Changing one of these changes published verdicts, so a release records them. Those that the
+client plans with have their values in `hfbench_schema.power`.
 """
 
 from typing import Final
 
+from hfbench_schema import power
+
 # Level of every test, and one less the coverage of every interval: the convention of the field.
-ALPHA: Final = 0.05
+ALPHA: Final = power.ALPHA
 
 # Power at which the smallest detectable effect is quoted: the convention since Cohen (1988).
-POWER: Final = 0.80
+POWER: Final = power.POWER
 
 # |ratio - 1| under which a change is not called, however certain: nobody acts on less than 1 %,
 # and code layout alone can move a timing by more (Mytkowicz et al. 2009).
-LEAST_EFFECT: Final = 0.01
+LEAST_EFFECT: Final = power.LEAST_EFFECT
 
 # |ratio - 1| within which two versions count as equivalent (Schuirmann 1987): the least margin
 # that five process runs of typical noise can confirm for most cells.
@@ -23,7 +26,7 @@ EQUIVALENCE_MARGIN: Final = 0.03
 
 # Process runs an arm needs before a verdict is given: with two, the variance of an arm has one
 # degree of freedom and its t test hardly ever rejects.
-LEAST_PROCESS_RUNS: Final = 3
+LEAST_PROCESS_RUNS: Final = power.LEAST_PROCESS_RUNS
 
 # Process runs an interval needs: one has no spread of its own.
 LEAST_INTERVAL_RUNS: Final = 2
@@ -185,6 +188,3 @@ WRONG_UNIT_FACTOR: Final = 100.0
 # |median over cells of the log ratio| that says a whole sitting was fast or slow, where most cells
 # should not have changed; and by how much a machine has to drift to be flagged. A judgement.
 SHIFT_LIMIT: Final = 0.01
-
-# Process runs that nobody will ever measure of one cell: a plan that needs more has no number.
-MOST_PROCESS_RUNS: Final = 1_000_000

@@ -29,39 +29,17 @@ from hfbench_aggregate.statistics.discovery import false_discovery_rate, fcr_lev
 from hfbench_aggregate.statistics.moments import BoolArray, FloatArray, IntArray, ratio, row_median
 from hfbench_aggregate.statistics.student import chi_squared_quantile, chi_squared_tail, quantile
 from hfbench_aggregate.statistics.variance_prior import variance_prior
-from hfbench_aggregate.statistics.verdict import decide, is_called
+from hfbench_aggregate.statistics.verdict import Decision, decide, is_called
 from hfbench_aggregate.statistics.welch import Effect, sitting_variance
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class PooledComparison:
-    """The pooled comparison of each cell; arrays of shape (cells,), effects as natural logarithms.
+class PooledComparison(Decision):
+    """The pooled comparison of each cell; arrays of shape (cells,) but where said.
 
-    A figure that cannot be computed is NaN; a verdict is always given.
+    theta is the log ratio on the mean machine; its error needs two contributors.
     """
 
-    theta: FloatArray
-    """Log ratio of candidate to baseline on the mean machine: above 0 the candidate is slower."""
-    se: FloatArray
-    """Standard error of theta; NaN below two contributors."""
-    df: FloatArray
-    """Degrees of freedom, from the contributors that carry the weight."""
-    p: FloatArray
-    """Two-sided p value of theta = 0; never 0."""
-    q: FloatArray
-    """p adjusted after Benjamini & Hochberg over the tested cells; NaN where not tested."""
-    low: FloatArray
-    """Lower end of the 95 % interval of theta."""
-    high: FloatArray
-    """Upper end of the 95 % interval of theta."""
-    p_equivalent: FloatArray
-    """p value of |ratio - 1| beyond the equivalence margin (two one-sided tests)."""
-    fcr_low: FloatArray
-    """Lower end of the interval adjusted for selection; NaN unless called."""
-    fcr_high: FloatArray
-    """Upper end of the interval adjusted for selection; NaN unless called."""
-    detectable: FloatArray
-    """Smallest |theta| that one test at 5 % finds with 80 % power."""
     tau_squared: FloatArray
     """Variance of the effect between machines; NaN below two contributors."""
     prediction_low: FloatArray
@@ -78,8 +56,6 @@ class PooledComparison:
     """Dropped as outliers, shape (cells, contributors)."""
     left_out: BoolArray
     """Noisy machines left out, as quiet ones were enough, shape (cells, contributors)."""
-    verdict: npt.NDArray[np.str_]
-    """One of `Verdict`."""
 
 
 @dataclass(frozen=True, eq=False)

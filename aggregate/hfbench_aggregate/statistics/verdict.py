@@ -1,6 +1,7 @@
 """What hfbench says about a comparison, and the one order in which it is decided."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -18,6 +19,39 @@ class Verdict(StrEnum):
     EQUIVALENT = "equivalent"
     INCONCLUSIVE = "inconclusive"
     INSUFFICIENT = "insufficient"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Decision:
+    """What was found of each cell, and decided; arrays of shape (cells,), effects as natural logs.
+
+    A figure that cannot be computed is NaN; a verdict is always given.
+    """
+
+    theta: FloatArray
+    """Log ratio of candidate to baseline: above 0 the candidate is slower."""
+    se: FloatArray
+    """Standard error of theta, with all that it must allow for."""
+    df: FloatArray
+    """Degrees of freedom of se."""
+    p: FloatArray
+    """Two-sided p value of theta = 0; never 0."""
+    q: FloatArray
+    """p adjusted after Benjamini & Hochberg over the tested cells; NaN where not tested."""
+    low: FloatArray
+    """Lower end of the 95 % interval of theta."""
+    high: FloatArray
+    """Upper end of the 95 % interval of theta."""
+    p_equivalent: FloatArray
+    """p value of |ratio - 1| beyond the equivalence margin (two one-sided tests)."""
+    fcr_low: FloatArray
+    """Lower end of the interval adjusted for selection; NaN unless called."""
+    fcr_high: FloatArray
+    """Upper end of the interval adjusted for selection; NaN unless called."""
+    detectable: FloatArray
+    """Smallest |theta| that one test at 5 % finds with 80 % power."""
+    verdict: npt.NDArray[np.str_]
+    """One of `Verdict`."""
 
 
 def is_called(theta: FloatArray, q: FloatArray) -> BoolArray:

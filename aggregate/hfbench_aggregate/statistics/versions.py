@@ -16,41 +16,16 @@ from hfbench_aggregate.statistics.constants import (
 )
 from hfbench_aggregate.statistics.discovery import false_discovery_rate, fcr_level
 from hfbench_aggregate.statistics.moments import BoolArray, FloatArray, IntArray, moments, winsorise
-from hfbench_aggregate.statistics.verdict import decide, is_called
+from hfbench_aggregate.statistics.verdict import Decision, decide, is_called
 from hfbench_aggregate.statistics.welch import moderated_welch, sitting_variance, without_spread
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class VersionComparison:
-    """The comparison of each cell; arrays of shape (cells,), effects as natural logarithms.
+class VersionComparison(Decision):
+    """The comparison of each cell; arrays of shape (cells,)."""
 
-    A figure that cannot be computed is NaN; a verdict is always given.
-    """
-
-    theta: FloatArray
-    """Log ratio of candidate to baseline: above 0 the candidate is slower."""
-    se: FloatArray
-    """Standard error of theta, the sitting term included."""
     se_within: FloatArray
     """Standard error of theta without the sitting term, for pooling over contributors."""
-    df: FloatArray
-    """Welch-Satterthwaite degrees of freedom."""
-    p: FloatArray
-    """Two-sided p value of theta = 0; never 0."""
-    q: FloatArray
-    """p adjusted after Benjamini & Hochberg over the tested cells; NaN where not tested."""
-    low: FloatArray
-    """Lower end of the 95 % interval of theta."""
-    high: FloatArray
-    """Upper end of the 95 % interval of theta."""
-    p_equivalent: FloatArray
-    """p value of |ratio - 1| beyond the equivalence margin (two one-sided tests)."""
-    fcr_low: FloatArray
-    """Lower end of the interval adjusted for selection; NaN unless called."""
-    fcr_high: FloatArray
-    """Upper end of the interval adjusted for selection; NaN unless called."""
-    detectable: FloatArray
-    """Smallest |theta| that one test at 5 % finds with 80 % power."""
     process_runs_baseline: IntArray
     """Process runs of the baseline."""
     process_runs_candidate: IntArray
@@ -61,8 +36,6 @@ class VersionComparison:
     """Winsorised process runs of the candidate."""
     no_spread: BoolArray
     """All process runs of each arm took the same time: too smooth to be tested."""
-    verdict: npt.NDArray[np.str_]
-    """One of `Verdict`."""
 
 
 def compare_versions(

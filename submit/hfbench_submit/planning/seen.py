@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from statistics import median, variance
 
-from hfbench_schema.power import LEAST_RUNS
+from hfbench_schema.power import LEAST_PROCESS_RUNS
 from hfbench_schema.submission import (
     MEASURED_STATUSES,
     ProcessRun,
@@ -15,7 +15,7 @@ from hfbench_schema.submission import (
 )
 from hfbench_submit.planning.slots import Task
 
-PILOT = LEAST_RUNS
+PILOT = LEAST_PROCESS_RUNS
 """Process runs that a verdict needs."""
 MOST_PILOTS = 6
 """Blocks after which a cell without enough measured process runs waits for the others."""

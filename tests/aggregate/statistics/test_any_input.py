@@ -15,6 +15,7 @@ from hypothesis import strategies as draws
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from hfbench_aggregate import statistics as st
+from hfbench_schema.power import Design
 
 NAN = float("nan")
 ELEMENTS = draws.one_of(
@@ -140,9 +141,11 @@ def test_sittings(x: Array, other: Array, seed: int) -> None:
 @settings(max_examples=40, deadline=None)
 @given(sd=arrays(np.float64, 6, elements=draws.floats(0, 1e3) | draws.just(NAN)))
 def test_plans(sd: Array) -> None:
-    needed = st.process_runs_needed(sd, 0.03, sitting_sd=0.001)
-    assert (needed[~np.isnan(sd)] >= 3).all()
-    st.detectable_effect(sd, needed)
+    few, many = st.least_effects([Design(3, 1), Design(10, 1)], sd, 0.001, 0.0)
+    known = ~np.isnan(sd)
+    assert (few[known] > many[known]).all()
+    assert (many[known] > 0).all()
+    assert np.isnan(few[~known]).all()
 
 
 @pytest.mark.parametrize("counts", [(3, 1000), (1000, 3), (1, 1000), (0, 1000)])
