@@ -20,7 +20,7 @@ _LEFT, _RIGHT = 4.0, 996.0  # of 1000 across; the labels of the axis lie left of
 _CALLS, _BOTTOM = 14.0, 244.0  # pixels: found changes, and the foot of the axis
 _TOP, _TOP_UNDER_CALLS = 28.0, 56.0  # pixels: the head of the axis
 _GUTTER = -8.0  # pixels: where the labels of the axis end
-_LANE = 26.0  # pixels below the axis for process runs that gave no time
+_LANE = 34.0  # pixels below the axis for process runs that gave no time
 _NAMES = 36.0  # pixels for the names of environments, in two rows where they are many
 _MOST_IN_ONE_ROW = 5
 _LONGEST_NAME = 18  # characters; the table has the whole of it
@@ -111,7 +111,7 @@ def _dots(columns: Sequence[Column], width: float, scale: "_Scale") -> str:
         for number, run in enumerate(runs):
             x = left + (number + 0.5) / len(runs) * _SPREAD * width
             kind, y = _kind(run), scale.y(run["median_ms"] or 0.0)
-            at = _BOTTOM + 13 if kind == "failed" else y
+            at = _BOTTOM + _LANE / 2 if kind == "failed" else y
             strokes[kind].append(f"M{x:.1f} {at:.1f}h0")
     paths = "".join(
         f'<path class="dots {kind}" d="{"".join(found)}"/>'
