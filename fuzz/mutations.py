@@ -10,6 +10,7 @@ import msgspec
 
 from hfbench_schema.canonical import canonical_bytes
 from hfbench_schema.plain import plain_document
+from hfbench_schema.rules_bytes import MAXIMUM_BYTES
 
 Place = tuple[Any, Any]
 """A container and the key or index of one of its values."""
@@ -18,7 +19,7 @@ MOST_CHANGES: Final = 4
 _KINDS: Final = (dict, list)
 _SORTED: Final = msgspec.json.Encoder(order="sorted")
 _LONG: Final = 100_000
-_DEEP: Final = 300
+_DEEP: Final = 100
 
 # Values on which parsers and checks have failed: limits of numbers and lengths, text that is
 # markup, invisible, reversed or half a character, and each type where another belongs.
@@ -35,16 +36,55 @@ _TOKENS: Final = [
     b'{"a":' * 5000, b"9" * 5000, b'"schema":1,',
 ]  # fmt: skip
 
+# What a flood has up to millions of: anywhere, or where the schema has a list or an object.
+FLOOD_EVERY: Final = 2000
+_DROPS: Final = [
+    b"{}", b"[]", b"[[]]", b'{"a":{}}', b"0", b"-1", b"1.5", b"1000.0", b"9007199254740993",
+    b"null", b'""', b'"ok"', b'"a@"', b'"\xc3\xa9"', b'"e\xcc\x81"', b'"\\ud800"',
+    b'{"status":"ok"}',
+]  # fmt: skip
+_FLOODED: Final[list[tuple[str | int, ...]]] = [
+    ("process_runs",), ("process_runs", 0), ("process_runs", 0, "iterations_ns"), ("environments",),
+    ("environments", 0, "packages"), ("anchors",), ("tasks",), ("protocol", "roles"), ("x",),
+    ("process_runs", 0, "training"), ("process_runs", 0, "energy"), ("machine", "accelerators"),
+]  # fmt: skip
+_GAUGE: Final = "here comes the flood"
+
 
 def mutated(data: bytes, random: Random) -> bytes:
     """Return a document's bytes after one to MOST_CHANGES changes, often still JSON."""
     document = json.loads(data)
+    if random.randrange(FLOOD_EVERY) == 0:
+        return flooded(document, random)
     for _ in range(random.randint(1, MOST_CHANGES)):
         document = random.choice(_CHANGES)(document, random)
     data = spelt(document)
     for _ in range(random.choice([0, 0, 0, 1, 2])):
         data = random.choice(_BYTE_CHANGES)(data, random)
     return data
+
+
+def flooded(document: Any, random: Random) -> bytes:
+    """Return a document of up to 8 MiB, of which one place is full of the same."""
+    place: Any = document
+    *path, last = random.choice(_FLOODED)
+    for key in path:
+        place = place[key]
+    if random.random() < 0.2:  # anywhere
+        place, last = _place(document, random) or (place, last)
+    place[last] = _GAUGE
+    data = spelt(document)
+    return data.replace(b'"%b"' % _GAUGE.encode(), _flood(MAXIMUM_BYTES - len(data), random), 1)
+
+
+def _flood(room: int, random: Random) -> bytes:
+    """Return a list or an object that takes up to `room` bytes."""
+    drop = random.choice(_DROPS)
+    if random.random() < 0.5:
+        count = int(room * random.random() ** 0.5) // (len(drop) + 1)
+        return b"[%b]" % b",".join([drop] * count)
+    count = int(room * random.random() ** 0.5) // (len(drop) + 9)
+    return b"{%b}" % b",".join(b'"%06d":%b' % (number, drop) for number in range(count))
 
 
 def spelt(document: Any) -> bytes:
@@ -127,7 +167,10 @@ def _multiply(container: Any, key: Any, random: Random, _document: Any) -> None:
 
 
 def _bury(container: Any, key: Any, random: Random, _document: Any) -> None:
-    """Wrap a value in lists or objects, from one to more than any document has."""
+    """Wrap a value in lists or objects, up to more than any document has.
+
+    Done again and again, or to a copy of itself, that is still what Python can write.
+    """
     for _ in range(random.choice([1, 2, _DEEP])):
         container[key] = random.choice([[container[key]], {"a": container[key]}])
 

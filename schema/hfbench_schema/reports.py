@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from hfbench_schema.canonical import strict_json
 
-RULES_VERSION = 5
+RULES_VERSION = 6
 ERROR: Final = "error"
 QUARANTINE: Final = "quarantine"
 """Stored, but counted only once a maintainer has looked: it may be true, and cannot be shown."""

@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import accumulate
 from typing import Final
 
-from hfbench_schema.privacy import find_address, find_private, find_secret, is_plainly_public
+from hfbench_schema.privacy import find_address, find_private, find_secret, suspects
 from hfbench_schema.reports import Finding, finding
 from hfbench_schema.rules_bytes import is_numbers
 from hfbench_schema.rules_contamination import check_contamination, check_watched
@@ -150,15 +151,18 @@ def check_moments(document: Submission, now: datetime) -> Iterator[Finding]:
 
 def check_privacy(document: Submission) -> Iterator[Finding]:
     """HFB084, HFB085: no text names a person or a host, or holds a secret."""
-    # Hardly any document has something to be looked at, text by text.
-    if is_plainly_public(_distinct_texts(document)):
+    doubtful = suspects(_distinct_texts(document))
+    if not doubtful:
         return
+    secret, private, address = map(cache, (find_secret, find_private, find_address))
     for pointer, text in _texts(document):
-        if secret := find_secret(text):
-            yield finding("HFB085", pointer, what=secret)
-        what = find_private(text)
+        if text not in doubtful:
+            continue
+        if kind := secret(text):
+            yield finding("HFB085", pointer, what=kind)
+        what = private(text)
         if what is None and pointer.endswith("/reason"):
-            what = find_address(text)
+            what = address(text)
         if what is not None:
             yield finding("HFB084", pointer, what=what)
 

@@ -139,7 +139,7 @@ BYTES = [
     Attack("NaN", "HFB003", respelt(b'"wall_ns":', b'"wall_ns":NaN,"x":')),
     Attack("minus infinity", "HFB003", respelt(b'"wall_ns":', b'"wall_ns":-Infinity,"x":')),
     Attack(
-        "an exponent beyond all floats", "HFB005", respelt(b'"wall_ns":', b'"wall_ns":1e999,"x":')
+        "an exponent beyond all floats", "HFB011", respelt(b'"wall_ns":', b'"wall_ns":1e999,"x":')
     ),
     Attack(
         "an integer of 5000 digits",
@@ -148,7 +148,7 @@ BYTES = [
     ),
     Attack(
         "an integer beyond 2^53",
-        "HFB005",
+        "HFB011",
         respelt(b'"wall_ns":', b'"wall_ns":9007199254740993,"x":'),
     ),
     Attack("invalid UTF-8", "HFB003", respelt(b'"seed"', b'"\xff\xfeed"')),

@@ -1,9 +1,13 @@
 """The hostile corpus: each document is stopped by its own rule, whoever validates it."""
 
+import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.hostile.bombs import BOMBS
 from tests.hostile.documents import DOCUMENTS, INERT, Attack, Document, edited, label, text
 
 from hfbench_schema.canonical import canonical_bytes, strict_json
@@ -39,3 +43,12 @@ def test_each_idea_is_there_once(honest: Document) -> None:
 def test_words_are_only_words(honest: Document, words: str) -> None:
     for forge in (text(words), label(words), edited()):
         assert validate(forge(honest), now=NOW).accepted
+
+
+def test_no_bomb_takes_much_memory_or_time() -> None:
+    """The program ends itself at its limits: whoever judges a document must not be taken along."""
+    command = [sys.executable, "-m", "tests.hostile.bombs"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-1000:]
+    said = json.loads(done.stdout)
+    assert {bomb.idea for bomb in BOMBS if bomb.rule not in said[bomb.idea]} == set(), said

@@ -1,4 +1,7 @@
-"""The fast JSON Schema engine says what the reference implementation says, of any document."""
+"""The fast JSON Schema engine says what the reference implementation says, of any document.
+
+And of a beginning of a document, nothing that it does not say of the whole.
+"""
 
 import copy
 from pathlib import Path
@@ -11,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.hostile.documents import DOCUMENTS
 
+from hfbench_schema import rules_schema
 from hfbench_schema.canonical import StrictJSONError, strict_json
 from hfbench_schema.submission import submission_json_schema
 
@@ -40,6 +44,18 @@ def agree(document: Any) -> None:
     assert all(ends_a_line(document, place) for place in found - places(document))
 
 
+def bounded_agree(document: Any, most_values: int) -> None:
+    """What a beginning is told to break, the whole breaks; what the whole breaks, is told."""
+    every = {(tuple(e.instance_path), tuple(e.schema_path)) for e in ENGINE.iter_errors(document)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rules_schema, "MOST_VALUES", most_values)
+        told = rules_schema._errors(document)
+        is_cut = bool(rules_schema.beginning(document)[1])
+    found = {(tuple(error.instance_path), tuple(error.schema_path)) for error in told}
+    assert found <= every if is_cut else found == every
+    assert bool(found) == bool(every)
+
+
 def ends_a_line(document: Any, place: tuple[object, ...]) -> bool:
     for key in place:
         document = document[key]
@@ -59,6 +75,9 @@ def test_on_hostile_documents(attack: Any) -> None:
     except StrictJSONError:
         return  # is refused before any schema is asked
     agree(document)
+    if isinstance(document, dict):
+        for most_values in (5, 50, 2000):
+            bounded_agree(document, most_values)
 
 
 @settings(max_examples=150, deadline=None)
@@ -73,3 +92,14 @@ def test_on_documents_with_anything_anywhere(data: st.DataObject) -> None:
             key = data.draw(st.sampled_from(keys))
         parent[key] = data.draw(LEAVES)
     agree(document)
+    bounded_agree(document, data.draw(st.integers(0, 600)))
+
+
+def test_nothing_untrue_is_said_of_what_was_cut() -> None:
+    """Lists are alike only as far as they are kept, and later keys of objects are needed."""
+    document = copy.deepcopy(CORPUS[0])
+    document["protocol"]["roles"] = [[*range(30), "a"], [*range(30), "b"]]
+    document["client"]["a" * 5000] = {str(number): number for number in range(30)}
+    document["process_runs"][0]["reason"] = "a" * 5000
+    for most_values in range(0, 400, 3):
+        bounded_agree(document, most_values)
