@@ -17,7 +17,7 @@ from hfbench_leaderboard.words import VERDICT_SYMBOLS, change, interval, signed
 _LEFT, _RIGHT = 5.0, 95.0  # leaves room for half a mark and half a label
 _LEAST_LIMIT = math.log(1.06)  # twice the equivalence band: nothing narrower is worth a look
 _INTERVAL_LIMIT = math.log(2)  # one huge interval must not squash all others
-_MOST_TICKS = 6
+_LEAST_GAP = 0.15  # of the axis, between two labels: nearer ones would touch on a phone
 _STEPS = (1, 2, 5, 10, 20, 50)  # percent
 
 Ends = tuple[float | None, float | None]
@@ -104,8 +104,10 @@ def _reach(cell: VerdictFigures) -> float:
 def _ratio_ticks(limit: float) -> list[tuple[float, str]]:
     least, most = 100 * math.expm1(-limit), 100 * math.expm1(limit)
     for step in _STEPS:
-        if (most - least) / step <= _MOST_TICKS:
-            numbers = range(math.ceil(least / step), math.floor(most / step) + 1)
+        numbers = range(math.ceil(least / step), math.floor(most / step) + 1)
+        # On a logarithmic axis the last two labels are the nearest to each other.
+        last = 1 + numbers[-1] * step / 100
+        if -math.log1p(-step / 100 / last) >= _LEAST_GAP * 2 * limit:
             return [
                 (1 + n * step / 100, f"{signed(n * step, 0)}\N{NO-BREAK SPACE}%") for n in numbers
             ]

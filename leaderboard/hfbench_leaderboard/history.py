@@ -16,9 +16,11 @@ from hfbench_leaderboard.charts import marker, round_step
 from hfbench_leaderboard.words import change
 from hfbench_schema.submission import MEASURED_STATUSES
 
-_LEFT, _RIGHT = 62.0, 992.0  # of 1000 across; the labels of the axis lie left of the dots
-_CALLS, _TOP, _BOTTOM = 14.0, 48.0, 244.0  # pixels: found changes, then the axis
-_LANE = 26.0  # pixels below the axis for process runs that gave no time
+_LEFT, _RIGHT = 4.0, 996.0  # of 1000 across; the labels of the axis lie left of these
+_CALLS, _BOTTOM = 14.0, 244.0  # pixels: found changes, and the foot of the axis
+_TOP, _TOP_UNDER_CALLS = 28.0, 56.0  # pixels: the head of the axis
+_GUTTER = -8.0  # pixels: where the labels of the axis end
+_LANE = 34.0  # pixels below the axis for process runs that gave no time
 _NAMES = 36.0  # pixels for the names of environments, in two rows where they are many
 _MOST_IN_ONE_ROW = 5
 _LONGEST_NAME = 18  # characters; the table has the whole of it
@@ -47,7 +49,7 @@ class Column:
 
 def history_chart(columns: Sequence[Column], title: str) -> Markup:
     """Draw the process runs of a cell; `title` names it for those who do not see it."""
-    scale = _Scale(columns)
+    scale = _Scale(columns, _TOP_UNDER_CALLS if any(one.is_called for one in columns) else _TOP)
     failed = any(not _is_measured(run) for one in columns for run in one.row["process_runs"])
     floor = _BOTTOM + (_LANE if failed else 0.0)
     width = (_RIGHT - _LEFT) / len(columns)
@@ -56,13 +58,14 @@ def history_chart(columns: Sequence[Column], title: str) -> Markup:
         parts.append(_column(column, _LEFT + (place + 0.5) * width, width, scale, place, floor))
     parts.append(_dots(columns, width, scale))
     if failed:
-        parts.append(f'<text class="tick" x="0" y="{_BOTTOM + _LANE / 2 + 4:.0f}">failed</text>')
+        parts.append(_axis_label(_BOTTOM + _LANE / 2, "failed"))
     body = "".join(parts)
+    kind = "history many" if len(columns) > _MOST_IN_ONE_ROW else "history"
     opening = Markup(
-        '<svg class="history" role="img" width="100%" height="{}"><title>{}</title>'
+        '<svg class="{}" role="img" width="100%" height="{}"><title>{}</title>'
         "<desc>One mark per process run, upwards its median time in ms; from left to right the "
         "environments, from old to new. The tables below have the same figures.</desc>"
-    ).format(round(floor + _NAMES), title)
+    ).format(kind, round(floor + _NAMES), title)
     return opening + Markup(f"{body}</svg>")  # noqa: S704  strangers' names are escaped in _column
 
 
@@ -70,11 +73,11 @@ def _column(
     column: Column, middle: float, width: float, scale: "_Scale", place: int, floor: float
 ) -> str:
     row, at = column.row, f"{middle / 10:.2f}%"
-    lower = 15 * (place % 2) if width < (_RIGHT - _LEFT) / _MOST_IN_ONE_ROW else 0
+    kind = "environment lower" if place % 2 else "environment"
     name = column.name
     if len(name) > _LONGEST_NAME:
         name = f"{name[: _LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"
-    drawn = f'<text class="tick" x="{at}" y="{round(floor + 15 + lower)}" '
+    drawn = f'<text class="{kind}" x="{at}" y="{round(floor + 15)}" '
     drawn += f'text-anchor="middle">{escape(name)}</text>'
     if column.since is not None:
         drawn += _change_point(column.since, middle - width / 2, floor)
@@ -121,7 +124,7 @@ def _dots(columns: Sequence[Column], width: float, scale: "_Scale") -> str:
         for number, run in enumerate(runs):
             x = left + (number + 0.5) / len(runs) * _SPREAD * width
             kind, y = _kind(run), scale.y(run["median_ms"] or 0.0)
-            at = _BOTTOM + 13 if kind == "failed" else y
+            at = _BOTTOM + _LANE / 2 if kind == "failed" else y
             strokes[kind].append(f"M{x:.1f} {at:.1f}h0")
     paths = "".join(
         f'<path class="dots {kind}" d="{"".join(found)}"/>'
@@ -152,7 +155,8 @@ def _is_measured(run: ProcessRunRow) -> bool:
 class _Scale:
     """A linear axis of milliseconds, upwards; an interval may leave it, a process run may not."""
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(self, columns: Sequence[Column], top: float) -> None:
+        self._top = top
         times = [run["median_ms"] for one in columns for run in one.row["process_runs"]]
         times += [one.row["centre_ms"] for one in columns]
         held = [time for time in times if time]
@@ -164,18 +168,20 @@ class _Scale:
     def y(self, time: float) -> float:
         """Return the place of a time; one beyond the axis lies on its end."""
         share = min(max((time - self._low) / (self._high - self._low), 0.0), 1.0)
-        return _BOTTOM - share * (_BOTTOM - _TOP)
+        return _BOTTOM - share * (_BOTTOM - self._top)
 
     def grid(self) -> str:
         """Draw a line and a label at round times."""
-        step = round_step((self._high - self._low) / 4)
+        step = round_step((self._high - self._low) / 6)
         first, last = math.ceil(self._low / step), math.floor(self._high / step)
         digits = max(0, -math.floor(math.log10(step)))
-        drawn = []
+        drawn = [_axis_label(self._top - 20, "ms")]
         for number in range(first, last + 1):
-            y, unit = self.y(number * step), " ms" if number == last else ""
-            drawn.append(
-                f'<line class="grid" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>'
-                f'<text class="tick" x="0" y="{y - 4:.1f}">{number * step:,.{digits}f}{unit}</text>'
-            )
+            y = self.y(number * step)
+            drawn.append(f'<line class="grid" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
+            drawn.append(_axis_label(y, f"{number * step:,.{digits}f}"))
         return "".join(drawn)
+
+
+def _axis_label(y: float, text: str) -> str:
+    return f'<text class="tick" x="{_GUTTER:.0f}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'

@@ -93,8 +93,8 @@ def times(factor: float | None, low: float | None = None, high: float | None = N
 
 
 def detectable(ratio: float | None) -> str:
-    """Write the smallest detectable difference: 1.021 is `2.1 %`."""
-    return NOTHING if ratio is None else percent(ratio - 1)
+    """Write the smallest detectable difference: 1.021 is `2.1 %`, 1.02 is `2.0 %`."""
+    return NOTHING if ratio is None else f"{100 * (ratio - 1):,.1f}{_SPACE}%"
 
 
 def percent(share: float) -> str:
@@ -115,6 +115,18 @@ def figure(value: float | None) -> str:
     if value is None or value >= 0:
         return milliseconds(value)
     return _MINUS + milliseconds(-value)
+
+
+def points(value: float | None) -> str:
+    """Write a score or a difference of two, in points: to what four seeds could ever tell."""
+    if value is None:
+        return NOTHING
+    return f"{value:.2f}".replace("-", _MINUS)
+
+
+def seconds(value: float | None) -> str:
+    """Write seconds: 0.001 is `0.0`, 37.54 is `37.5`."""
+    return NOTHING if value is None else f"{value:,.1f}"
 
 
 def mebibytes(value: float | None) -> str:

@@ -12,6 +12,7 @@ from tests.leaderboard.made_up_release import KINDS, full_tables, write_release
 from hfbench_leaderboard.build import build_site
 
 GROUNDS = {"light": "rgb(250, 249, 246)", "dark": "rgb(19, 21, 25)"}
+UNLABELLED = ".plain-table td.number:not([data-label])"  # where a row is a list, on a phone
 OPEN = "all => all.forEach(one => { one.open = true })"
 
 
@@ -25,6 +26,7 @@ def test_page_is_quiet_fits_a_phone_and_asks_for_nothing_else(
         page.goto(f"{address}{kind}/{name}")
         page.eval_on_selector_all("details", OPEN)
         assert page.evaluate("document.documentElement.scrollWidth") == 390, name
+        assert page.locator(UNLABELLED).count() == 0, name
         page.set_viewport_size({"width": 1280, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") == 1280, name
         page.set_viewport_size({"width": 390, "height": 844})

@@ -347,7 +347,7 @@ def test_further_tables_are_shown(tmp_path: Path) -> None:
     assert "2 verdicts are otherwise because of new data." in text["release.html"]
     assert "2 of 40 differ at p \N{LESS-THAN OR EQUAL TO} 0.05" in text["release.html"]
     assert "supported 1.50 (1.45 to 1.55)" in text["training.html"]
-    assert "cannot tell 0.4000 points" in text["training.html"]
+    assert "cannot tell 0.40 points" in text["training.html"]
     feed = (tmp_path / "site" / "feeds" / "regressions.atom").read_text()
     assert feed.index("on AMD EPYC 7B13, 8 cores, 3 contributors: +7.1") < feed.index("+6.8")
     assert "<updated>2026-10-30T08:00:00Z</updated>" in feed

@@ -1,6 +1,7 @@
 """Sentences, numbers and places: what a wrong sign or a wrong end would turn into a lie."""
 
 import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -91,6 +92,15 @@ def test_forest_has_faster_left_and_slower_right() -> None:
     assert float(axis.band[:-1]) == places[1]
     assert float(axis.band[:-1]) + float(axis.band_width[:-1]) == pytest.approx(places[3])
     assert {"0\N{NO-BREAK SPACE}%", "+5\N{NO-BREAK SPACE}%"} <= {t.label for t in axis.ticks}
+
+
+@pytest.mark.parametrize("ratio", [1.01, 1.05, 1.13, 1.3, 1.7, 3.0, 40.0])
+def test_labels_of_a_forest_keep_their_distance(ratio: float) -> None:
+    cell: Any = full_tables().comparisons[1]["cells"][0]
+    cell["ratio"] = ratio
+    axis = charts.forest_axis([cell], MARGIN)
+    places = [float(tick.at[:-1]) for tick in axis.ticks]
+    assert min(b - a for a, b in pairwise(places)) > 13  # of 100: 37 pixels on a phone
 
 
 def test_one_huge_interval_neither_squashes_the_others_nor_hides_its_length() -> None:

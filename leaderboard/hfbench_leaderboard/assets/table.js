@@ -25,7 +25,7 @@ export function enhance(table) {
   const count = element("output", { "aria-live": "polite" });
   const search = element("input", { type: "search", placeholder: "all columns" });
   const boxes = heads.map((head, n) => usable[n]
-    ? element("input", { "aria-label": `Filter ${label(head)}`, title: HINT, placeholder: "filter" }) : null);
+    ? element("input", { "aria-label": `Filter ${label(head)}`, title: HINT, placeholder: label(head).toLowerCase() }) : null);
   const filters = element("tr", { class: "filters", hidden: true },
     ...boxes.map((box) => element("th", {}, ...(box ? [box] : []))));
 
