@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import msgspec
+
 from hfbench_aggregate.tables import (
     RELEASE_SCHEMA,
     BreakEvenRow,
@@ -126,15 +128,23 @@ def _bytes(source: Source, path: PurePosixPath) -> bytes:
         raise ReleaseError(f"{path.name} cannot be read ({error.strerror})") from error
 
 
-def _json(data: bytes, name: str) -> Any:
+def table(data: bytes, name: str) -> Any:
+    """Return what a table holds; its bytes are those of the manifest, so that any parser will do.
+
+    Raises:
+        ReleaseError: it is no JSON.
+    """
     try:
-        return strict_json(data)
-    except StrictJSONError as error:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise ReleaseError(f"{name} is not JSON ({error})") from error
 
 
 def _manifest(data: bytes, version: str) -> Manifest:
-    manifest: Manifest = _json(data, MANIFEST)
+    try:
+        manifest: Manifest = strict_json(data)
+    except StrictJSONError as error:
+        raise ReleaseError(f"{MANIFEST} is not JSON ({error})") from error
     _require_keys(manifest, Manifest, MANIFEST)
     if manifest["schema"] != RELEASE_SCHEMA:
         raise ReleaseError(f"{MANIFEST} has schema {manifest['schema']}, not {RELEASE_SCHEMA}")
@@ -157,7 +167,7 @@ def _table(source: Source, path: PurePosixPath, manifest: Manifest) -> bytes:
 def _rows(name: str, files: Mapping[str, bytes], kind: type) -> Any:
     if name not in files:
         raise ReleaseError(f"the manifest does not list {name}")
-    rows = _json(files[name], name)
+    rows = table(files[name], name)
     if not isinstance(rows, list):
         raise ReleaseError(f"{name} is not a list")
     for row in rows:
