@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from markupsafe import Markup, escape
@@ -11,7 +12,7 @@ from hfbench_aggregate.tables import CellRow, ComparedCell, Comparison, ProcessR
 from hfbench_aggregate.wording import difference
 from hfbench_leaderboard.history import Column, history_chart
 from hfbench_leaderboard.index import Index, Place, comparison_path
-from hfbench_leaderboard.pages import Page
+from hfbench_leaderboard.pages import Page, page_root
 from hfbench_leaderboard.words import cell_name, milliseconds, status_words
 from hfbench_schema.cells import parse_cell
 from hfbench_schema.submission import MEASURED_STATUSES
@@ -30,6 +31,14 @@ class Way:
     milliseconds: float | None
     version: str
     path: str
+
+    @cached_property
+    def linked(self) -> str:
+        """Its table row from the link's path on; many pages show the same."""
+        return (
+            f'{escape(self.path)}">{escape(self.how)}</a></th><td>{escape(self.version)}</td>'
+            f'<td class="number">{milliseconds(self.milliseconds)}</td></tr>'
+        )
 
 
 @dataclass(frozen=True)
@@ -127,12 +136,12 @@ def _page(
             "shown": RUNS,
             "submissions": list(numbers),
             "others": others,
-            "ways": ways[:WAYS],
+            "ways": way_table(ways[:WAYS], page_root(place.path)),
             "batch_size": _batch_size(place.cell),
             "command": f"hfbench-submit run {place.suite.split('-')[0]} --cells '{place.cell}'",
         }
 
-    inputs = [rows, machine, others, numbers, verdicts, [vars(way) for way in ways[:WAYS]]]
+    inputs = [rows, machine, others, numbers, verdicts, [way.linked for way in ways[:WAYS]]]
     return Page(place.path, "cell.html", inputs, view)
 
 
@@ -151,6 +160,12 @@ def short_name(title: str, titles: Sequence[str]) -> str:
         return title.split(", ")[0]
     differing = max((difference(other, title)[1] for other in others), key=len)
     return differing.removeprefix("transformers ").replace("replica ", "A/A ")
+
+
+def way_table(ways: Sequence[Way], root: str) -> Markup:
+    """Return the table rows of other ways to run a model; `root` leads to the first folder."""
+    rows = (f'<tr><th scope="row"><a href="{root}{way.linked}' for way in ways)
+    return Markup("\n".join(rows))  # noqa: S704  strangers' words are escaped
 
 
 def run_table(rows: Sequence[CellRow], numbers: Mapping[str, int], most: int) -> Markup:

@@ -51,7 +51,12 @@ class Page:
     @property
     def root(self) -> str:
         """The way from the page to the site's first folder."""
-        return "../" * self.path.count("/")
+        return page_root(self.path)
+
+
+def page_root(path: str) -> str:
+    """Return the way from a page to the site's first folder."""
+    return "../" * path.count("/")
 
 
 class Renderer:
