@@ -18,7 +18,7 @@ from hfbench_leaderboard.release_reader import MANIFEST, Release, ReleaseError, 
 from hfbench_leaderboard.simulated import simulated_submissions
 from hfbench_leaderboard.site_pages import Site
 from hfbench_leaderboard.sources import Source
-from hfbench_schema.canonical import canonical_bytes, sha256_hex
+from hfbench_schema.canonical import canonical_bytes
 
 FIRST_PAGE: Final = "index.html"
 _LATEST = Path("data") / "latest.json"
@@ -105,8 +105,8 @@ def _pages(release: Release, site: Site, old: OldSite, built: Built) -> Iterator
     for page in site.pages():
         key = renderer.key(page)
         part = old.part(page.path, key) or renderer.part_above_foot(page)
-        built[page.path] = (key, sha256_hex(part))
-        yield page.path, part + renderer.foot(page)
+        built[page.path] = (key, part.digest)
+        yield page.path, part.content + renderer.foot(page)
 
 
 def _told(simulated: int, total: int) -> str | None:
@@ -157,10 +157,10 @@ def _replaced(output: Path) -> Iterator[Path]:
 
 
 def _write(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    made: set[Path] = set()
+    made: set[str] = set()
     for name, content in files:
-        path = folder / name
-        if path.parent not in made:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            made.add(path.parent)
-        path.write_bytes(content)
+        parent = name.rpartition("/")[0]
+        if parent not in made:
+            (folder / parent).mkdir(parents=True, exist_ok=True)
+            made.add(parent)
+        (folder / name).write_bytes(content)

@@ -57,7 +57,7 @@ def cell_pages(index: Index) -> Iterator[Page]:
     ways = _ways(index)
     for place, rows in index.cells.items():
         places = elsewhere[place.suite, place.cell]
-        others = [way for way in ways.get(_work(place), ()) if way.path != place.path]
+        others = [way for way in ways[place] if way.path != place.path]
         yield _page(index, place, rows, steps.get(place, {}), places, others)
 
 
@@ -65,10 +65,10 @@ def _steps(index: Index) -> dict[Place, dict[str, Step]]:
     """Return the verdicts of each cell against the environment before, by environment."""
     found: dict[Place, dict[str, Step]] = defaultdict(dict)
     for comparison in index.neighbours:
+        path = comparison_path(comparison)
         for cell in comparison["cells"]:
             place = Place(comparison["machine_key"], comparison["suite"], cell["cell"])
-            step = Step(comparison, cell, comparison_path(comparison))
-            found[place][comparison["candidate"]] = step
+            found[place][comparison["candidate"]] = Step(comparison, cell, path)
     return found
 
 
@@ -90,17 +90,18 @@ def _work(place: Place) -> tuple[str, ...]:
     return (place.machine_key, place.suite, cell.model, cell.device, shape)
 
 
-def _ways(index: Index) -> dict[tuple[str, ...], list[Way]]:
-    """Return all ways to run each model on each machine, the fastest first."""
+def _ways(index: Index) -> dict[Place, list[Way]]:
+    """Return all ways to do the work of each cell on its machine, the fastest first."""
+    works = {place: _work(place) for place in index.cells}
     found: dict[tuple[str, ...], list[Way]] = defaultdict(list)
     for place, rows in index.cells.items():
         newest = rows[-1]
         version = newest["environment"].split(", ")[0].removeprefix("transformers ")
         time = newest["centre_ms"]
-        found[_work(place)].append(Way(cell_name(place.cell)[1], time, version, place.path))
+        found[works[place]].append(Way(cell_name(place.cell)[1], time, version, place.path))
     for ways in found.values():
         ways.sort(key=lambda way: (way.milliseconds is None, way.milliseconds or 0.0, way.how))
-    return found
+    return {place: found[work] for place, work in works.items()}
 
 
 def _page(

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any, Final
 
-from hfbench_leaderboard.pages import part_above_foot
-from hfbench_schema.canonical import StrictJSONError, sha256_hex, strict_json
+from hfbench_leaderboard.pages import Part, part_above_foot
+from hfbench_schema.canonical import StrictJSONError, strict_json
 
 BUILD_FILE: Final = ".build.json"
 """Of each page the key of what it was made from, and the hash of its part above the foot."""
@@ -18,7 +18,7 @@ class OldSite:
         self._folder = folder
         self._built = _built(folder)
 
-    def part(self, path: str, key: str) -> bytes | None:
+    def part(self, path: str, key: str) -> Part | None:
         """Return the part above the foot of a page that was made from the same.
 
         None if there is no such page, or if somebody has changed it since.
@@ -27,10 +27,10 @@ class OldSite:
         if known != key:
             return None
         try:
-            part = part_above_foot((self._folder / path).read_bytes())
+            part = Part(part_above_foot((self._folder / path).read_bytes()))
         except OSError:
             return None
-        return part if sha256_hex(part) == digest else None
+        return part if part.digest == digest else None
 
 
 def _built(folder: Path) -> Built:

@@ -54,6 +54,18 @@ class Page:
         return page_root(self.path)
 
 
+@dataclass(frozen=True)
+class Part:
+    """What a page holds above its foot, and the hash of that."""
+
+    content: bytes
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256."""
+        return sha256_hex(self.content)
+
+
 def page_root(path: str) -> str:
     """Return the way from a page to the site's first folder."""
     return "../" * path.count("/")
@@ -75,13 +87,13 @@ class Renderer:
         parts = [self._basis, page.path, page.template, page.inputs]
         return sha256_hex(msgspec.json.encode(parts, order="deterministic"))
 
-    def part_above_foot(self, page: Page) -> bytes:
-        """Return the bytes of a page up to the end of its main part."""
+    def part_above_foot(self, page: Page) -> Part:
+        """Render a page up to the end of its main part."""
         template = self._templates.get_template(page.template)
         current = page.path if "/" not in page.path else ""
         head = navigation(page.root, current)
         text: str = template.render(page=current, root=page.root, head=head, **page.view())
-        return text.encode()
+        return Part(text.encode())
 
     def foot(self, page: Page) -> bytes:
         """Return what every page of a folder ends with."""
