@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 from markupsafe import Markup, escape
@@ -147,14 +147,15 @@ def _page(
 
 
 def _column(row: CellRow, rows: Sequence[CellRow], steps: Mapping[str, Step]) -> Column:
-    name = short_name(row["environment"], [other["environment"] for other in rows])
+    name = short_name(row["environment"], tuple(other["environment"] for other in rows))
     step = steps.get(row["environment"])
     if step is None:
         return Column(row, name)
     return Column(row, name, step.cell["verdict"], step.cell["ratio"])
 
 
-def short_name(title: str, titles: Sequence[str]) -> str:
+@cache
+def short_name(title: str, titles: tuple[str, ...]) -> str:
     """Return what tells an environment from others on the same page: `4.57.6`, if that suffices."""
     others = [other for other in titles if other != title]
     if not others:

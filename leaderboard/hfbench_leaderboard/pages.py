@@ -125,7 +125,7 @@ def part_above_foot(page: bytes) -> bytes:
 
 def environment(shared: View) -> Environment:
     """Return the templates: everything escaped, and nothing missing passed over."""
-    found = Environment(
+    found = _RowsFirst(
         loader=PackageLoader("hfbench_leaderboard"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -165,6 +165,19 @@ def environment(shared: View) -> Environment:
         **shared,
     }
     return found
+
+
+class _RowsFirst(Environment):
+    """Templates that look for `row.name` among the keys of a dict before its attributes.
+
+    Nearly all that they name is in rows, where looking for an attribute first fails every time.
+    """
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return what a template names."""
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
 
 
 def _package_digest() -> str:
