@@ -57,7 +57,7 @@ def cell_pages(index: Index) -> Iterator[Page]:
     ways = _ways(index)
     for place, rows in index.cells.items():
         places = elsewhere[place.suite, place.cell]
-        others = [way for way in ways[place] if way.path != place.path]
+        others = [way for way in ways[place][: WAYS + 1] if way.path != place.path][:WAYS]
         yield _page(index, place, rows, steps.get(place, {}), places, others)
 
 
@@ -137,12 +137,12 @@ def _page(
             "shown": RUNS,
             "submissions": list(numbers),
             "others": others,
-            "ways": way_table(ways[:WAYS], page_root(place.path)),
+            "ways": way_table(ways, page_root(place.path)),
             "batch_size": _batch_size(place.cell),
             "command": f"hfbench-submit run {place.suite.split('-')[0]} --cells '{place.cell}'",
         }
 
-    inputs = [rows, machine, others, numbers, verdicts, [way.linked for way in ways[:WAYS]]]
+    inputs = [rows, machine, others, numbers, verdicts, [way.linked for way in ways]]
     return Page(place.path, "cell.html", inputs, view)
 
 
