@@ -129,7 +129,7 @@ def _rows(
             detail=detail,
             machine=index.machines[place.machine_key]["title"],
             row=newest,
-            version=short_name(newest["environment"], []),
+            version=short_name(newest["environment"], ()),
             verdict=verdict,
             ratio=ratio,
             per_second=_per_second(place.cell, newest["centre_ms"]),

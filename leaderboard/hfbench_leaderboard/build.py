@@ -1,26 +1,27 @@
 """Build the website of one release: static files, the same bytes for the same release."""
 
+import gc
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+import msgspec
 from jinja2 import UndefinedError
 
 from hfbench_leaderboard.feeds import with_address
 from hfbench_leaderboard.index import Index
-from hfbench_leaderboard.pages import Old, Renderer, part_above_foot
+from hfbench_leaderboard.old_site import BUILD_FILE, Built, OldSite
+from hfbench_leaderboard.pages import Renderer
 from hfbench_leaderboard.release_reader import MANIFEST, Release, ReleaseError, read_release
 from hfbench_leaderboard.simulated import simulated_submissions
 from hfbench_leaderboard.site_pages import Site
 from hfbench_leaderboard.sources import Source
-from hfbench_schema.canonical import StrictJSONError, canonical_bytes, sha256_hex, strict_json
+from hfbench_schema.canonical import canonical_bytes
 
 FIRST_PAGE: Final = "index.html"
-BUILD_FILE: Final = ".build.json"
-"""What each page was made from: the next build takes over what is still the same."""
 _LATEST = Path("data") / "latest.json"
 
 
@@ -42,21 +43,37 @@ def build_site(
         StoreError: the store does not answer.
         SiteError: `output` holds something that is not such a site, or cannot be written.
     """
-    release = read_release(store, version)
-    _refuse_strangers(output)
-    files = _site_files_or_error(release, _old_pages(output))
-    files |= with_address(files, address) if address else {}
-    try:
-        with _replaced(output) as folder:
-            _write(folder, files)
-    except OSError as error:
-        raise SiteError(f"the site cannot be written to {output}: {error.strerror}") from error
+    with _collecting_no_garbage():
+        release = read_release(store, version)
+        _refuse_strangers(output)
+        try:
+            with _replaced(output) as folder:
+                _write(folder, _files_or_error(release, OldSite(output), address))
+        except OSError as error:
+            raise SiteError(f"the site cannot be written to {output}: {error.strerror}") from error
     return output / FIRST_PAGE
 
 
-def _site_files_or_error(release: Release, old: Mapping[str, Old]) -> dict[str, bytes]:
+@contextmanager
+def _collecting_no_garbage() -> Iterator[None]:
+    """Let the rows of a large release alone: they live to the end, and are no garbage.
+
+    Going through them again and again would take a quarter of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
     try:
-        return site_files(release, old)
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _files_or_error(
+    release: Release, old: OldSite, address: str | None
+) -> Iterator[tuple[str, bytes]]:
+    try:
+        yield from site_files(release, old, address)
     except (LookupError, ValueError, TypeError, AttributeError, UndefinedError) as error:
         version = release.manifest["version"]
         raise ReleaseError(
@@ -65,27 +82,25 @@ def _site_files_or_error(release: Release, old: Mapping[str, Old]) -> dict[str, 
         ) from error
 
 
-def site_files(release: Release, old: Mapping[str, Old] | None = None) -> dict[str, bytes]:
-    """Return every file of the site, by its path within it; `old` holds pages to take over."""
+def site_files(
+    release: Release, old: OldSite, address: str | None = None
+) -> Iterator[tuple[str, bytes]]:
+    """Yield every file of the site by its path within it, each as soon as it is made."""
     version = release.manifest["version"]
     site = Site(Index(release), _constant(release, "EQUIVALENCE_MARGIN"))
-    pages, built = _pages(release, site, old or {})
-    data = {f"data/{version}/{name}": content for name, content in release.files.items()}
+    built: Built = {}
+    yield from _pages(release, site, old, built)
+    yield from ((f"data/{version}/{name}", content) for name, content in release.files.items())
+    beside = site.files()
+    yield from (beside | with_address(beside, address) if address else beside).items()
+    yield from _assets()
     latest = {"version": version, "manifest": f"{version}/{MANIFEST}"}
-    return {
-        **pages,
-        **data,
-        **site.files(),
-        **_assets(),
-        _LATEST.as_posix(): canonical_bytes(latest),
-        BUILD_FILE: canonical_bytes(built),
-    }
+    yield _LATEST.as_posix(), canonical_bytes(latest)
+    yield BUILD_FILE, msgspec.json.encode(built, order="sorted")
 
 
-def _pages(
-    release: Release, site: Site, old: Mapping[str, Old]
-) -> tuple[dict[str, bytes], dict[str, list[str]]]:
-    """Return all pages, and of each the key and the hash of what may be taken over."""
+def _pages(release: Release, site: Site, old: OldSite, built: Built) -> Iterator[tuple[str, bytes]]:
+    """Yield all pages, and enter into `built` what the next build has to know of them."""
     simulated = simulated_submissions(release.submissions)
     told = _told(simulated, len(release.submissions))
     shared = {
@@ -96,13 +111,11 @@ def _pages(
         "constant": lambda name: _constant(release, name),
     }
     renderer = Renderer(shared, [told, release.manifest["constants"]])
-    pages: dict[str, bytes] = {}
-    built: dict[str, list[str]] = {}
     for page in site.pages():
         key = renderer.key(page)
-        pages[page.path] = renderer.render(page, key, old.get(page.path))
-        built[page.path] = [key, sha256_hex(part_above_foot(pages[page.path]))]
-    return pages, built
+        part = old.part(page.path, key) or renderer.part_above_foot(page)
+        built[page.path] = (key, part.digest)
+        yield page.path, part.content + renderer.foot(page)
 
 
 def _told(simulated: int, total: int) -> str | None:
@@ -121,27 +134,9 @@ def _constant(release: Release, name: str) -> float:
     return constants[name]
 
 
-def _assets() -> dict[str, bytes]:
+def _assets() -> Iterator[tuple[str, bytes]]:
     folder = resources.files("hfbench_leaderboard") / "assets"
-    return {f"assets/{file.name}": file.read_bytes() for file in folder.iterdir()}
-
-
-def _old_pages(output: Path) -> dict[str, Old]:
-    """Return the pages of a site that is there, as far as nobody has changed them since."""
-    try:
-        built: Any = strict_json((output / BUILD_FILE).read_bytes())
-        found = {name: _old_page(output / name, *entry) for name, entry in built.items()}
-    except (OSError, StrictJSONError, AttributeError, TypeError):
-        return {}
-    return {name: page for name, page in found.items() if page is not None}
-
-
-def _old_page(path: Path, key: str, digest: str) -> Old | None:
-    try:
-        part = part_above_foot(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    return Old(key, part) if sha256_hex(part) == digest else None
+    return ((f"assets/{file.name}", file.read_bytes()) for file in folder.iterdir())
 
 
 def _refuse_strangers(output: Path) -> None:
@@ -170,11 +165,11 @@ def _replaced(output: Path) -> Iterator[Path]:
             raise
 
 
-def _write(folder: Path, files: dict[str, bytes]) -> None:
-    made: set[Path] = set()
-    for name, content in files.items():
-        path = folder / name
-        if path.parent not in made:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            made.add(path.parent)
-        path.write_bytes(content)
+def _write(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    made: set[str] = set()
+    for name, content in files:
+        parent = name.rpartition("/")[0]
+        if parent not in made:
+            (folder / parent).mkdir(parents=True, exist_ok=True)
+            made.add(parent)
+        (folder / name).write_bytes(content)

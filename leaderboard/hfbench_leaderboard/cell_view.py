@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import Any, Final
 
 from markupsafe import Markup, escape
@@ -12,7 +13,7 @@ from hfbench_aggregate.tables import CellRow, ComparedCell, Comparison, ProcessR
 from hfbench_aggregate.wording import difference
 from hfbench_leaderboard.history import Column, history_chart
 from hfbench_leaderboard.index import Index, Place, comparison_path, pooled_path
-from hfbench_leaderboard.pages import Page
+from hfbench_leaderboard.pages import Page, page_root
 from hfbench_leaderboard.since import TABLE, Line, changed_titles, lines_by_place
 from hfbench_leaderboard.words import cell_name, milliseconds, status_words
 from hfbench_schema.cells import parse_cell
@@ -32,6 +33,15 @@ class Way:
     milliseconds: float | None
     version: str
     path: str
+
+    @cached_property
+    def linked(self) -> str:
+        """Its table row from the link's path on; many pages show the same."""
+        return (
+            f'{escape(self.path)}">{escape(self.how)}</a></th>'
+            f'<td data-label="Version">{escape(self.version)}</td>'
+            f'<td class="number" data-label="Time, ms">{milliseconds(self.milliseconds)}</td></tr>'
+        )
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,7 @@ def cell_pages(index: Index) -> Iterator[Page]:
     lines = lines_by_place(index)
     for place, rows in index.cells.items():
         places = elsewhere[place.suite, place.cell]
-        others = [way for way in ways.get(_work(place), ()) if way.path != place.path]
+        others = [way for way in ways[place][: WAYS + 1] if way.path != place.path][:WAYS]
         own = lines.get(place, ())
         yield _page(index, place, rows, steps.get(place, {}), places, others, own)
 
@@ -62,6 +72,7 @@ def _steps(index: Index) -> dict[Place, dict[str, Step]]:
     """Return the verdicts of each cell against the environment before, by environment."""
     found: dict[Place, dict[str, Step]] = defaultdict(dict)
     for comparison in index.neighbours:
+        path = comparison_path(comparison)
         across = {
             cell["cell"]: (cell, pooled_path(pooled))
             for pooled in index.across(comparison)
@@ -69,8 +80,7 @@ def _steps(index: Index) -> dict[Place, dict[str, Step]]:
         }
         for cell in comparison["cells"]:
             place = Place(comparison["machine_key"], comparison["suite"], cell["cell"])
-            path, together = comparison_path(comparison), across.get(cell["cell"])
-            step = Step(comparison, cell, path, together)
+            step = Step(comparison, cell, path, across.get(cell["cell"]))
             found[place][comparison["candidate"]] = step
     return found
 
@@ -93,17 +103,18 @@ def _work(place: Place) -> tuple[str, ...]:
     return (place.machine_key, place.suite, cell.model, cell.device, shape)
 
 
-def _ways(index: Index) -> dict[tuple[str, ...], list[Way]]:
-    """Return all ways to run each model on each machine, the fastest first."""
+def _ways(index: Index) -> dict[Place, list[Way]]:
+    """Return all ways to do the work of each cell on its machine, the fastest first."""
+    works = {place: _work(place) for place in index.cells}
     found: dict[tuple[str, ...], list[Way]] = defaultdict(list)
     for place, rows in index.cells.items():
         newest = rows[-1]
         version = newest["environment"].split(", ")[0].removeprefix("transformers ")
         time = newest["centre_ms"]
-        found[_work(place)].append(Way(cell_name(place.cell)[1], time, version, place.path))
+        found[works[place]].append(Way(cell_name(place.cell)[1], time, version, place.path))
     for ways in found.values():
         ways.sort(key=lambda way: (way.milliseconds is None, way.milliseconds or 0.0, way.how))
-    return found
+    return {place: found[work] for place, work in works.items()}
 
 
 def _page(
@@ -147,31 +158,38 @@ def _page(
             "shown": RUNS,
             "submissions": list(numbers),
             "others": others,
-            "ways": ways[:WAYS],
+            "ways": way_table(ways, page_root(place.path)),
             "batch_size": _batch_size(place.cell),
             "command": f"hfbench-submit run {place.suite.split('-')[0]} --cells '{place.cell}'",
         }
 
     said = [[line.inputs for line in lines], TABLE in index.tables]
-    inputs = [rows, machine, others, numbers, verdicts, [vars(way) for way in ways[:WAYS]], said]
+    inputs = [rows, machine, others, numbers, verdicts, [way.linked for way in ways], said]
     return Page(place.path, "cell.html", inputs, view)
 
 
 def _column(row: CellRow, rows: Sequence[CellRow], steps: Mapping[str, Step]) -> Column:
-    name = short_name(row["environment"], [other["environment"] for other in rows])
+    name = short_name(row["environment"], tuple(other["environment"] for other in rows))
     step = steps.get(row["environment"])
     if step is None:
         return Column(row, name)
     return Column(row, name, step.cell["verdict"], step.cell["ratio"])
 
 
-def short_name(title: str, titles: Sequence[str]) -> str:
+@cache
+def short_name(title: str, titles: tuple[str, ...]) -> str:
     """Return what tells an environment from others on the same page: `4.57.6`, if that suffices."""
     others = [other for other in titles if other != title]
     if not others:
         return title.split(", ")[0]
     differing = max((difference(other, title)[1] for other in others), key=len)
     return differing.removeprefix("transformers ").replace("replica ", "A/A ")
+
+
+def way_table(ways: Sequence[Way], root: str) -> Markup:
+    """Return the table rows of other ways to run a model; `root` leads to the first folder."""
+    rows = (f'<tr><th scope="row"><a href="{root}{way.linked}' for way in ways)
+    return Markup("\n".join(rows))  # noqa: S704  strangers' words are escaped
 
 
 def run_table(rows: Sequence[CellRow], numbers: Mapping[str, int], most: int) -> Markup:

@@ -7,14 +7,17 @@ apostrophe before it.
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Final
+
+import msgspec
 
 from hfbench_leaderboard.findings import Finding
 from hfbench_leaderboard.index import Index
 from hfbench_leaderboard.words import cell_name
 from hfbench_schema.canonical import canonical_bytes
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA: Final = frozenset("=+-@\t\r\n")
 _CELLS: Final = (
     "machine_key", "suite", "environment", "cell", "measured", "sittings", "centre_ms", "low_ms",
     "high_ms",
@@ -26,19 +29,17 @@ _VERDICT: Final = ("cell", "verdict", "ratio", "low", "high", "q", "detectable")
 def csv_files(index: Index, found: Sequence[Finding]) -> dict[str, bytes]:
     """Return the tables as CSV (RFC 4180), by file name."""
     release = index.release
-    cells = ([row[name] for name in _CELLS] for row in release.cells)
+    sides, verdict = itemgetter(*_SIDES), itemgetter(*_VERDICT)
     verdicts = (
-        [*(one[name] for name in _SIDES), *(cell[name] for name in _VERDICT), *cell["process_runs"]]
+        (*names, *verdict(cell), *cell["process_runs"])
         for one in release.comparisons
+        for names in [sides(one)]
         for cell in one["cells"]
     )
-    changes = (
-        [*(one.comparison[name] for name in _SIDES), *(one.cell[name] for name in _VERDICT)]
-        for one in found
-    )
+    changes = ((*sides(one.comparison), *verdict(one.cell)) for one in found)
     runs = ("baseline_process_runs", "candidate_process_runs")
     return {
-        "cells.csv": csv_bytes([_CELLS, *cells]),
+        "cells.csv": csv_bytes([_CELLS, *map(itemgetter(*_CELLS), release.cells)]),
         "comparisons.csv": csv_bytes([(*_SIDES, *_VERDICT, *runs), *verdicts]),
         "changes.csv": csv_bytes([(*_SIDES, *_VERDICT), *changes]),
     }
@@ -47,14 +48,11 @@ def csv_files(index: Index, found: Sequence[Finding]) -> dict[str, bytes]:
 def csv_bytes(rows: Sequence[Sequence[Any]]) -> bytes:
     """Return rows as CSV in UTF-8, no text of them a formula."""
     text = io.StringIO()
+    # No call a value: there are hundreds of thousands.
     csv.writer(text, lineterminator="\r\n").writerows(
-        [_safe(value) for value in row] for row in rows
+        [f"'{it}" if type(it) is str and it[:1] in _FORMULA else it for it in row] for row in rows
     )
     return text.getvalue().encode()
-
-
-def _safe(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def explorer_columns(index: Index) -> bytes:
@@ -69,7 +67,7 @@ def explorer_columns(index: Index) -> bytes:
         for name, numbers in figures.items():
             numbers.append(row[name])
     named = {name: {"texts": [*texts[name]], "at": columns[name]} for name in texts}
-    return canonical_bytes({"texts": named, "figures": figures})
+    return msgspec.json.encode({"texts": named, "figures": figures})
 
 
 def _explored(index: Index) -> Iterator[dict[str, Any]]:

@@ -10,8 +10,8 @@ from typing import Any, Final
 from hfbench_aggregate.comparing.tables import Pooled
 from hfbench_aggregate.environments import environment_of
 from hfbench_aggregate.tables import CellRow, Comparison, MachineRow, SubmissionRow
-from hfbench_leaderboard.release_reader import Release, ReleaseError
-from hfbench_schema.canonical import StrictJSONError, sha256_hex, strict_json
+from hfbench_leaderboard.release_reader import Release, ReleaseError, table
+from hfbench_schema.canonical import sha256_hex
 from hfbench_schema.cells import parse_cell
 from hfbench_schema.submission import Machine
 
@@ -39,7 +39,7 @@ class Place:
     suite: str
     cell: str
 
-    @property
+    @cached_property
     def path(self) -> str:
         """The page's path, readable where the names are; it stays when others come and go."""
         parts = (self.machine_key, self.suite, self.cell.replace("/", "_"))
@@ -86,10 +86,7 @@ def further_tables(release: Release) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in FURTHER:
         if name in release.files:
-            try:
-                found[name] = strict_json(release.files[name])
-            except StrictJSONError as error:
-                raise ReleaseError(f"{name} is not JSON ({error})") from error
+            found[name] = table(release.files[name], name)
             if not isinstance(found[name], list | dict):
                 raise ReleaseError(f"{name} is no table")
     return found
@@ -108,6 +105,7 @@ class Index:
         # In the order of the sittings, not that of their arrival.
         ordered = sorted(release.submissions, key=lambda row: (row["started_at"], row["sha256"]))
         self.submissions: dict[str, SubmissionRow] = {row["sha256"]: row for row in ordered}
+        self._in_order = list(self.submissions.values())
         self.tables = further_tables(release)
         self.numbers = {sha256: number for number, sha256 in enumerate(self.submissions)}
 
@@ -217,7 +215,8 @@ class Index:
     def submissions_of(self, rows: Iterable[CellRow]) -> list[SubmissionRow]:
         """Return the submissions behind some rows, by the start of their sittings."""
         used = {run["submission"] for row in rows for run in row["process_runs"]}
-        return [row for sha256, row in self.submissions.items() if sha256 in used]
+        known = sorted(self.numbers[sha256] for sha256 in used if sha256 in self.numbers)
+        return [self._in_order[number] for number in known]
 
 
 def _adjacent(comparison: Any, order: list[str]) -> bool:

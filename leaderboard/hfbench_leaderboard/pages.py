@@ -5,13 +5,13 @@ alone. Where the hash of both is what it was, the part is taken from the old pag
 names the release, is always written anew.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
 from typing import Any, Final
 
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -51,15 +51,24 @@ class Page:
     @property
     def root(self) -> str:
         """The way from the page to the site's first folder."""
-        return "../" * self.path.count("/")
+        return page_root(self.path)
 
 
 @dataclass(frozen=True)
-class Old:
-    """A page of the last build: the key and the bytes of its part above the foot."""
+class Part:
+    """What a page holds above its foot, and the hash of that."""
 
-    key: str
-    part: bytes
+    content: bytes
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256."""
+        return sha256_hex(self.content)
+
+
+def page_root(path: str) -> str:
+    """Return the way from a page to the site's first folder."""
+    return "../" * path.count("/")
 
 
 class Renderer:
@@ -71,24 +80,23 @@ class Renderer:
 
     def __init__(self, shared: View, basis: object) -> None:
         self._templates = environment(shared)
-        self._basis = json.dumps([_package_digest(), basis], sort_keys=True)
+        self._basis = [_package_digest(), basis]
 
     def key(self, page: Page) -> str:
         """Return the hash of all that the part above the foot follows from."""
-        inputs = json.dumps(page.inputs, sort_keys=True)
-        return sha256_hex(f"{self._basis}{page.path}{page.template}{inputs}".encode())
+        parts = [self._basis, page.path, page.template, page.inputs]
+        return sha256_hex(msgspec.json.encode(parts, order="deterministic"))
 
-    def render(self, page: Page, key: str, old: Old | None = None) -> bytes:
-        """Return the bytes of a page, taking over from the last build what is still the same."""
-        if old is not None and old.key == key:
-            return old.part + self._foot(page)
+    def part_above_foot(self, page: Page) -> Part:
+        """Render a page up to the end of its main part."""
         template = self._templates.get_template(page.template)
         current = page.path if "/" not in page.path else ""
         head = navigation(page.root, current)
         text: str = template.render(page=current, root=page.root, head=head, **page.view())
-        return text.encode() + self._foot(page)
+        return Part(text.encode())
 
-    def _foot(self, page: Page) -> bytes:
+    def foot(self, page: Page) -> bytes:
+        """Return what every page of a folder ends with."""
         if page.root not in self._feet:
             template = self._templates.get_template("foot.html")
             self._feet[page.root] = template.render(root=page.root).encode()
@@ -117,7 +125,7 @@ def part_above_foot(page: bytes) -> bytes:
 
 def environment(shared: View) -> Environment:
     """Return the templates: everything escaped, and nothing missing passed over."""
-    found = Environment(
+    found = _RowsFirst(
         loader=PackageLoader("hfbench_leaderboard"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -159,6 +167,19 @@ def environment(shared: View) -> Environment:
         **shared,
     }
     return found
+
+
+class _RowsFirst(Environment):
+    """Templates that look for `row.name` among the keys of a dict before its attributes.
+
+    Nearly all that they name is in rows, where looking for an attribute first fails every time.
+    """
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return what a template names."""
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
 
 
 def _package_digest() -> str:

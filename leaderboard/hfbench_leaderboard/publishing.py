@@ -15,8 +15,9 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 
-from hfbench_leaderboard.build import BUILD_FILE, FIRST_PAGE
+from hfbench_leaderboard.build import FIRST_PAGE
 from hfbench_leaderboard.feeds import with_address
+from hfbench_leaderboard.old_site import BUILD_FILE
 from hfbench_schema.canonical import sha256_hex, strict_json
 
 CARD: Final = "README.md"

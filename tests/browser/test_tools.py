@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -100,7 +101,22 @@ def test_hundred_thousand_rows_are_filtered_and_only_those_in_view_are_drawn(
     assert drawn.count() < 100
 
 
-def many(rows: int) -> dict[str, object]:
+def test_what_has_no_figure_stands_last_whichever_way_it_is_sorted(
+    page: Page, address: str
+) -> None:
+    columns = many(4)
+    columns["figures"]["ms"] = [3.5, None, 12, 0.25]
+    page.route("**/explorer.json", lambda route: route.fulfill(body=json.dumps(columns)))
+    times = (
+        "[...document.querySelectorAll('#explorer tbody td:nth-child(6)')].map(c => c.innerText)"
+    )
+    for way, order in (("", ["0.2500", "3.500", "12.00"]), (".desc", ["12.00", "3.500", "0.2500"])):
+        page.goto(f"{address}explore.html?sort=ms{way}")
+        expect(page.locator("#explorer tbody tr:not(.space)")).to_have_count(4)
+        assert page.evaluate(times) == [*order, "\N{EN DASH}"]
+
+
+def many(rows: int) -> dict[str, Any]:
     """Return the explorer's columns with so many rows; the n-th takes n ms."""
     names = ("model", "detail", "environment", "machine", "suite", "page")
     texts = {

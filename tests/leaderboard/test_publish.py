@@ -12,8 +12,9 @@ from tests.hub.fixtures import hub_environment as hub_environment
 from tests.hub.state import Hub
 from tests.leaderboard.made_up_release import full_tables, write_release
 
-from hfbench_leaderboard.build import BUILD_FILE, build_site
+from hfbench_leaderboard.build import build_site
 from hfbench_leaderboard.feeds import ATOM, JSON, with_address
+from hfbench_leaderboard.old_site import BUILD_FILE
 
 SPACE = "hfbench/board"
 ADDRESS = f"hf://spaces/{SPACE}"

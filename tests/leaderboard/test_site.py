@@ -25,7 +25,8 @@ from tests.leaderboard.made_up_release import (
 from tests.leaderboard.made_up_tables import further_tables
 
 from hfbench_leaderboard import words
-from hfbench_leaderboard.build import BUILD_FILE, SiteError, build_site
+from hfbench_leaderboard.build import SiteError, build_site
+from hfbench_leaderboard.old_site import BUILD_FILE
 from hfbench_leaderboard.release_reader import ReleaseError, read_release
 from hfbench_schema.submission import submission_json_schema
 

@@ -13,13 +13,17 @@ const COLUMNS = [
   ["suite", "Suite"], ["ms", "Time, ms"], ["low", "from"], ["high", "to"], ["runs", "Process runs"],
 ];
 
+/* Made once: a format takes longer to make than a hundred figures to write. */
+const FORMATS = Array.from({ length: 7 }, (_, digits) =>
+  new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+
 /* Four significant digits, and every digit before the point. */
 function figure(value) {
   const digits = value > 0 ? Math.min(Math.max(3 - Math.floor(Math.log10(value)), 0), 6) : 0;
-  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return FORMATS[digits].format(value);
 }
 
-function whole(value) { return value.toLocaleString("en"); }
+function whole(value) { return FORMATS[0].format(value); }
 
 understand("sort", ...COLUMNS.map(([name]) => name));
 check();
@@ -65,13 +69,10 @@ function show(data) {
 
   boxes.forEach((box) => box.addEventListener("input", apply));
   let waiting = false;
-  view.addEventListener("scroll", () => {
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(() => { waiting = false; draw(); });
-  }, { passive: true });
+  view.addEventListener("scroll", drawSoon, { passive: true });
   new ResizeObserver(draw).observe(view);
   restore();
+  table.prepare();
 
   function titles() { return COLUMNS.map(([, title]) => title); }
 
@@ -89,11 +90,11 @@ function show(data) {
   }
 
   function apply() {
+    view.scrollTop = 0;
     rows = table.select(boxes.map((box) => box.value), sorted, descending);
     count.textContent = rows.length === table.length ? `${rows.length.toLocaleString("en")} rows`
       : `${rows.length.toLocaleString("en")} of ${table.length.toLocaleString("en")} rows`;
-    view.scrollTop = 0;
-    draw();
+    drawSoon();
     remember();
   }
 
@@ -110,6 +111,13 @@ function show(data) {
     const column = COLUMNS.findIndex(([known]) => known === name);
     if (column >= 0) sort(column, way === "desc");
     else apply();
+  }
+
+  /* Once a frame, however much happens until then. */
+  function drawSoon() {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => { waiting = false; draw(); });
   }
 
   function draw() {
