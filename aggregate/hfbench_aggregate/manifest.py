@@ -21,7 +21,7 @@ from hfbench_schema.reports import RULES_VERSION
 from hfbench_schema.submission import SUBMISSION_SCHEMA
 from hfbench_schema.timestamps import parse_moment
 
-METHOD_VERSION: Final = "3"
+METHOD_VERSION: Final = "4"
 """Of the way from submissions to tables; goes up whenever the same inputs may give other tables."""
 
 MANIFEST: Final = "manifest.json"

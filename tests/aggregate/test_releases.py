@@ -38,6 +38,7 @@ hub = fixtures.hub
 NOVEMBER, DECEMBER = (datetime(2026, month, 20, tzinfo=UTC) for month in (11, 12))
 ALICE = {"by": "Alice", "reason": "the fan had failed"}
 FIRST, SECOND = "2026.11.1", "2026.11.2"
+METHOD = manifest.METHOD_VERSION
 
 
 @pytest.fixture(params=["folder", "hub"])
@@ -140,7 +141,7 @@ def test_what_differs_is_named_with_its_likely_reason(
     method = call("rebuild", folder, FIRST)
     assert method.exit_code == 1
     assert "differs: comparisons.json (its bytes are others)" in method.output
-    assert "method 3 / a-later-one" in method.output
+    assert f"method {METHOD} / a-later-one" in method.output
     assert "cells.json" not in method.output
     cells = folder / "releases" / FIRST / "cells.json"
     cells.write_bytes(cells.read_bytes()[:-1])
@@ -266,7 +267,7 @@ def test_what_method_and_data_may_have_done_together_is_said_so(
     assert (row["before"], row["after"]) == ("faster", "slower")
     assert row["causes"] == ["new method, or joint", "new data", "retraction"]
     text = call("diff", folder, FIRST, SECOND).output
-    assert "method: method 3 / a-later-one" in text
+    assert f"method: method {METHOD} / a-later-one" in text
     assert "faster -> slower (new method, or joint with new data and retraction)" in text
 
 

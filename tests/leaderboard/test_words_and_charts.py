@@ -136,7 +136,8 @@ def test_history_has_a_line_before_the_version_since_which_it_is_so() -> None:
     (at, said) = re.findall(
         r'<line class="unity"[^>]* x1="([\d.]+)%".*?<title>(.*?)</title>', chart
     )[0]
-    assert 50 < float(at) < 55  # between both halves of what lies right of the axis
+    names = [float(x) for x in re.findall(r'<text class="environment[^"]*" x="([\d.]+)%"', chart)]
+    assert float(at) == pytest.approx(sum(names) / 2)  # halfway between both environments
     assert said == "&lt;b&gt;7 % slower&lt;/b&gt;"
     assert "unity" not in history_chart(columns[:1], "bert-base")
 
