@@ -9,6 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 from tests.leaderboard.made_up_release import KEY, NEW, OLD
 
 FIRST = "tbody tr:not([hidden]) th"
+COMPARISON = f"compare.html?machine={KEY}&suite=smoke-1&baseline={OLD}&candidate={NEW}"
+"""Leads to the comparison of one machine."""
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -16,7 +18,7 @@ def test_table_is_filtered_and_sorted_by_keyboard_and_the_address_holds_it(
     page: Page, address: str, width: int
 ) -> None:
     page.set_viewport_size({"width": width, "height": 900})
-    page.goto(f"{address}index.html")
+    page.goto(f"{address}{COMPARISON}")
     page.locator(".toolbox summary").first.focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
@@ -24,7 +26,7 @@ def test_table_is_filtered_and_sorted_by_keyboard_and_the_address_holds_it(
     expect(page.locator(f".verdicts {FIRST}")).to_have_count(1)
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")  # opens the filters of the columns
-    expect(page.get_by_label("Filter Baseline, ms")).to_be_in_viewport()
+    expect(page.get_by_label("Filter Baseline, ms")).to_be_visible()
     page.locator("input[type=search]").first.fill("")
     page.get_by_role("button", name="Baseline, ms").focus()
     page.keyboard.press("Enter")
@@ -71,7 +73,7 @@ def test_permalink_leads_to_its_comparison(page: Page, address: str) -> None:
 def test_table_is_copied_and_downloaded_without_formulas(browser: Browser, address: str) -> None:
     with browser.new_context(permissions=["clipboard-read", "clipboard-write"]) as context:
         page = context.new_page()
-        page.goto(f"{address}index.html")
+        page.goto(f"{address}{COMPARISON}")
         page.locator(".toolbox summary").first.click()
         page.get_by_role("button", name="Copy as Markdown").first.click()
         expect(page.get_by_role("button", name="Copied")).to_be_visible()
