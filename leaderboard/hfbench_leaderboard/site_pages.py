@@ -23,6 +23,7 @@ from hfbench_leaderboard.downloads import csv_files, explorer_columns, links
 from hfbench_leaderboard.feeds import feeds
 from hfbench_leaderboard.findings import Finding, finding_pages, findings
 from hfbench_leaderboard.index import Index, comparison_path
+from hfbench_leaderboard.leaderboard_view import leaderboard_view
 from hfbench_leaderboard.mode_view import TABLE as MODES
 from hfbench_leaderboard.mode_view import has_modes, mode_pages, modes_path
 from hfbench_leaderboard.pages import Page, View
@@ -194,7 +195,7 @@ class Site:
 
     def _leaderboard(self) -> View:
         return {
-            "boards": self.boards,
+            **leaderboard_view(self.index, self.boards),
             "has_ranks": "ranks.json" in self.index.tables,
             "has_modes": MODES in self.index.tables,
         }
