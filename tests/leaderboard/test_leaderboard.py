@@ -1,4 +1,4 @@
-"""The first page of the leaderboard: the fastest way to run each model, on each kind of device."""
+"""What is fastest on each kind of device, and what changed from each version to the next."""
 
 import re
 from pathlib import Path
@@ -92,6 +92,20 @@ def test_an_empty_store_asks_for_the_first_time(tmp_path: Path) -> None:
     site = built(tmp_path, empty_tables())
     assert "Nobody has measured a latency yet." in text(site)
     assert "<table" not in (site / "leaderboard.html").read_text()
+
+
+def test_the_step_to_a_version_leads_to_its_comparisons(tmp_path: Path) -> None:
+    site = built(tmp_path, full_tables(), further_tables())
+    page = (site / "compare.html").read_text()
+    table = page[page.index('<table class="plain-table neighbours">') :].partition("</table>")[0]
+    found = Markup(table)
+    said = " ".join(found.text.split())
+    assert "all with torch 2.13.0, Python 3.11, smoke-1 Versions" in said
+    assert "transformers 5.23.0 after 4.57.6" in said
+    assert "1 slower ? 1 inconclusive \N{ALMOST EQUAL TO} 1 equivalent" in said
+    across, machine = (link for link in found.links if "hardware" not in link)
+    assert "3 contributors" in (site / across).read_text()
+    assert "transformers 5.23.0 is slower than 4.57.6 in 1 of 4" in (site / machine).read_text()
 
 
 def test_names_of_devices_add_no_markup(tmp_path: Path) -> None:
