@@ -23,8 +23,10 @@ from hfbench_leaderboard.downloads import csv_files, explorer_columns, links
 from hfbench_leaderboard.feeds import feeds
 from hfbench_leaderboard.findings import Finding, finding_pages, findings
 from hfbench_leaderboard.index import Index, comparison_path
+from hfbench_leaderboard.leaderboard_view import leaderboard_view
 from hfbench_leaderboard.mode_view import TABLE as MODES
 from hfbench_leaderboard.mode_view import has_modes, mode_pages, modes_path
+from hfbench_leaderboard.neighbours_view import neighbours_view
 from hfbench_leaderboard.pages import Page, View
 from hfbench_leaderboard.pooled_view import pooled_answer, pooled_cells, pooled_csv, pooled_pages
 from hfbench_leaderboard.release_reader import MANIFEST
@@ -194,7 +196,7 @@ class Site:
 
     def _leaderboard(self) -> View:
         return {
-            "boards": self.boards,
+            **leaderboard_view(self.index, self.boards),
             "has_ranks": "ranks.json" in self.index.tables,
             "has_modes": MODES in self.index.tables,
         }
@@ -204,6 +206,7 @@ class Site:
         pooled = [pooled_answer(one, self.margin) for one in self.index.pooled[:LISTED]]
         return {"comparisons": listed, "total": len(self.comparisons), "pooled": pooled} | {
             "has_pooled": "pooled.json" in self.index.tables,
+            "neighbours": neighbours_view(self.index),
         }
 
     def _costs(self) -> View:

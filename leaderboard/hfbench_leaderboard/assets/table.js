@@ -102,7 +102,7 @@ export function enhance(table) {
     count);
   const box = element("details", { class: "toolbox", open: rows.length >= MANY_ROWS && !NARROW.matches },
     element("summary", {}, "Search, filter, share"), tools);
-  table.before(box);
+  (table.closest(".scroll") ?? table).before(box); // in view, however far the table is scrolled
   table.tHead.append(filters);
   restore();
 
