@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from random import Random
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ Place = tuple[Any, Any]
 """A container and the key or index of one of its values."""
 
 MOST_CHANGES: Final = 4
+_FEW_CONTAINERS: Final = 20
+"""What has more is not multiplied by a hundred, lest a hundred of a hundred fill the memory."""
 _KINDS: Final = (dict, list)
 _SORTED: Final = msgspec.json.Encoder(order="sorted")
 _LONG: Final = 100_000
@@ -132,7 +135,8 @@ def _remove(container: Any, key: Any, _random: Random, _document: Any) -> None:
 
 
 def _replace(container: Any, key: Any, random: Random, _document: Any) -> None:
-    container[key] = random.choice(ODD_VALUES)
+    # A copy: what is put into one document is changed there, and must be as it was for the next.
+    container[key] = deepcopy(random.choice(ODD_VALUES))
 
 
 def _nudge(container: Any, key: Any, random: Random, _document: Any) -> None:
@@ -160,10 +164,13 @@ def _transplant(container: Any, key: Any, random: Random, document: Any) -> None
 
 def _multiply(container: Any, key: Any, random: Random, _document: Any) -> None:
     """Repeat an element of a list, or rename a key by repeating its value under another."""
+    value = container[key]
     if isinstance(container, list):
-        container.extend([container[key]] * random.choice([1, 2, 100]))
+        is_large = type(value) in _KINDS and len(_containers(value)) > _FEW_CONTAINERS
+        times = random.choice([1, 2, 2 if is_large else 100])
+        container.extend(deepcopy(value) for _ in range(times))
     else:
-        container[f"{key}{random.choice(['', '_', ' ', chr(0)])}x"] = container[key]
+        container[f"{key}{random.choice(['', '_', ' ', chr(0)])}x"] = deepcopy(value)
 
 
 def _bury(container: Any, key: Any, random: Random, _document: Any) -> None:
