@@ -92,9 +92,10 @@ def _column(
 
 def _change_point(said: str, left: float, floor: float) -> str:
     """Draw a line between the last environment at the old level and the first at the new one."""
-    at = f"{left / 10:.2f}%"
+    at, top = f"{left / 10:.2f}%", _CALLS + 30  # below what is said of a change there
     return (
-        f'<line class="unity" stroke-dasharray="5 4" x1="{at}" x2="{at}" y1="0" y2="{floor:.0f}">'
+        f'<line class="unity" stroke-dasharray="5 4" '
+        f'x1="{at}" x2="{at}" y1="{top}" y2="{floor:.0f}">'
         f"<title>{escape(said)}</title></line>"
     )
 
