@@ -115,8 +115,9 @@ def _strings(document: Any) -> list[str]:
             items = list(container.values())
         else:
             items = [] if is_numbers(container) else container
-        found += [item for item in items if isinstance(item, str)]
-        waiting += [item for item in items if isinstance(item, _CONTAINERS)]
+        # What was parsed is of these very types, and there may be a million of them.
+        found += [item for item in items if type(item) is str]
+        waiting += [item for item in items if type(item) in _CONTAINERS]
     return found
 
 
