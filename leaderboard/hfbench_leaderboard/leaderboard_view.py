@@ -105,14 +105,18 @@ def first_places(index: Index, board: Board) -> str | None:
 
 
 def _where(index: Index, board: Board) -> str:
-    keys = {place.machine_key for place in board.places}
+    keys = _machine_keys(board)
     if len(keys) > 1:
         return counted(len(keys), "machine")
     return index.machines[keys.pop()]["title"]
 
 
 def _several_machines(board: Board) -> bool:
-    return len({place.machine_key for place in board.places}) > 1
+    return len(_machine_keys(board)) > 1
+
+
+def _machine_keys(board: Board) -> set[str]:
+    return {place.machine_key for place in board.places}
 
 
 def _rows(index: Index, held: Sequence[Board]) -> Iterator[ModelRow]:
